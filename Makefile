@@ -1,0 +1,62 @@
+# `make run` and open the address it prints. `make test` proves it. Needs Python 3.11+ with venv, and make.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help setup run test test-browser check format lock clean
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-input --require-hashes
+UV ?= $(shell command -v uv || echo $(BIN)/uv)
+
+help:
+	@echo 'make run           Baton with a Slack sandbox in the browser; with SLACK_BOT_TOKEN: the real Slack'
+	@echo 'make test          all tests but the browser ones; PostgreSQL comes as a wheel (or TEST_DATABASE_URL)'
+	@echo 'make test-browser  the story in a real Chromium'
+	@echo 'make check         ruff, mypy, import rules'
+	@echo 'make format        ruff format, and what ruff can fix'
+	@echo 'make lock          resolve the dependencies again (needs uv)'
+
+setup: $(VENV)/dev.stamp
+
+# A stamp a lock file: pip runs only when a lock changed. The dev lock holds the run-time lock.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Baton needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.txt | $(BIN)/python
+	$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt | $(BIN)/python
+	$(PIP) -r requirements-dev.txt
+	@touch $@ $(VENV)/run.stamp
+
+run: $(VENV)/run.stamp
+	@$(BIN)/python -m bot run
+
+test: setup
+	$(BIN)/python -m pytest -n 2 --ignore=tests/browser tests
+
+test-browser: setup
+	scripts/ensure-chromium
+	$(BIN)/python -m pytest tests/browser
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports --no-cache
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements-dev.txt
+	@! grep -nE '^(-i|--index-url|--extra-index-url|--find-links|-f) ' requirements.txt requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,154 @@
+"""Telling somebody else: who hears of a breach, when, and how it is written down.
+
+An escalation never goes to the person it is about, nor to somebody absent, but to the deputy, then above, then the
+signer; it waits for the receiver's hours unless the step says `now`. Nobody at all: marketing's channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.agreement import ClockKind
+from bot.services.move_lead import SYSTEM, Acting, write
+from bot.services.work import Member, Work
+from storage import outbox
+from storage.clocks import ClockRow
+from storage.leads import LeadRow
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A person's DM, or a channel when `member` is None."""
+
+    member: Member | None
+    channel: str = ""
+
+    @property
+    def key(self) -> str:
+        """How the receiver is named in keys and in the journal."""
+        return str(self.member.id) if self.member else f"ch:{self.channel}"
+
+
+def receiver_of(work: Work, to: str, *, team: str, about: int | None, marketing: bool) -> Receiver:
+    """Who hears it. `to`: manager, above, marketing, marketing.above, or an address."""
+    agreement = work.agreement
+    of_team = agreement.teams.get(team)
+    channel = Receiver(None, agreement.marketing.channel)
+    if to == "marketing":
+        return channel
+    ladder: list[str]
+    if to == "marketing.above":
+        ladder = [agreement.marketing.above, agreement.signer_marketing]
+    elif to == "manager":
+        ladder = [of_team.manager, of_team.above] if of_team else []
+        ladder.append(agreement.signer_sales)
+    elif to == "above":
+        ladder = [of_team.above] if of_team else []
+        ladder.append(agreement.signer_sales)
+    else:
+        ladder = [to, agreement.signer_marketing if marketing else agreement.signer_sales]
+    seen: set[str] = set()
+    while ladder:
+        email = ladder.pop(0)
+        if not email or email in seen:
+            continue
+        seen.add(email)
+        member = work.roster.by_email.get(email)
+        if member is not None and _fit(work, member, about):
+            return Receiver(member)
+        if member is not None and member.person is not None and member.person.deputy:
+            ladder.insert(0, member.person.deputy)
+    return channel
+
+
+def _fit(work: Work, member: Member, about: int | None) -> bool:
+    return member.id != about and member.reachable and not member.absent_at(work.now)
+
+
+def escalate(
+    work: Work,
+    lead: LeadRow,
+    to: str,
+    *,
+    clock: ClockRow | None,
+    kind: ClockKind,
+    about: int | None,
+    team: str,
+    step: str,
+    at_once: bool = False,
+    always: bool = False,
+    nobody_left: bool = False,
+) -> None:
+    """Decide that the breach be told. One message per lead, clock kind and receiver in a round: a repeat edits it."""
+    marketing = kind in (ClockKind.ROUTE, ClockKind.REVIEW)
+    receiver = receiver_of(work, to, team=team, about=about, marketing=marketing)
+    show_at = work.now
+    if not at_once and receiver.member is not None:
+        show_at = receiver.member.calendar.next_open(work.now)
+    elif not at_once:
+        show_at = work.agreement.marketing.calendar.next_open(work.now)
+    data = {"offer": lead.current_offer_id, "always": always, "nobody_left": nobody_left}
+    key = f"esc:{lead.id}:{lead.round}:{kind.value}:{receiver.key}"
+    fields = {
+        "template": "escalation",
+        "card_key": key,
+        "lane": outbox.lane_of(receiver.member.id if receiver.member else None, receiver.channel),
+    }
+    is_new = outbox.enqueue_post(
+        work.conn,
+        **fields,
+        priority=outbox.PRIORITY_ESCALATION,
+        now=work.now,
+        real=work.real,
+        show_at=show_at,
+        lead_id=lead.id,
+        offer_id=lead.current_offer_id,
+        person_id=receiver.member.id if receiver.member else None,
+        clock_id=clock.id if clock else None,
+        data=data,
+    )
+    if not is_new:
+        outbox.enqueue_edit(
+            work.conn,
+            **fields,
+            now=work.now,
+            real=work.real,
+            lead_id=lead.id,
+            offer_id=lead.current_offer_id,
+            person_id=receiver.member.id if receiver.member else None,
+            clock_id=clock.id if clock else None,
+            data=data,
+            priority=outbox.PRIORITY_ESCALATION,
+        )
+    work.wake = True
+    write(
+        work,
+        lead.id,
+        "escalated",
+        Acting(SYSTEM.kind),
+        {
+            "clock": clock.id if clock else None,
+            "kind": kind.value,
+            "step": step,
+            "to": receiver.key,
+            "about": about,
+        },
+    )
+
+
+def tell_manager_nobody_left(work: Work, lead: LeadRow, team: str) -> None:
+    """Nobody of a team could take the lead: its manager hears it at once (the lead is with marketing now)."""
+    if team not in work.agreement.teams:
+        return
+    escalate(
+        work,
+        lead,
+        "manager",
+        clock=None,
+        kind=ClockKind.ACCEPT,
+        about=None,
+        team=team,
+        step="nobody_left",
+        always=True,
+        nobody_left=True,
+    )

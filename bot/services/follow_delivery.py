@@ -1,0 +1,148 @@
+"""What delivery's outcomes mean for a lead: a card that came late moves the clocks, one that cannot come moves the lead.
+
+Called by `deliver` in the transaction that settles the row. What is not here: sending.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.domain.agreement import ClockKind
+from bot.domain.business_time import due_at, parse_duration
+from bot.domain.funnel import Action, Status
+from bot.services.escalate import receiver_of
+from bot.services.move_lead import SYSTEM, Ending, write
+from bot.services.offer_lead import Guard, offer_next
+from bot.services.run_clocks import calendar_for, move_due
+from bot.services.work import Member, Work
+from storage import clocks, leads, offers, outbox, people
+from storage.deliveries import OutboxRow
+
+#: Later than this after its time, and the rep did not have the whole span: due times move by the delay.
+LATE = timedelta(seconds=60)
+#: Slack's answers that say something about the person and not about the message.
+_PERSON_GONE = frozenset(
+    {"channel_not_found", "user_not_found", "account_inactive", "user_disabled", "users_not_found"}
+)
+
+
+def after_sent(work: Work, row: OutboxRow, offer_ids: tuple[str, ...] = ()) -> None:
+    """A message was delivered. For offers: note when, and give a late card's clocks their time back."""
+    if row.template not in ("lead_card", "offers_list"):
+        return
+    for offer_id in offer_ids or ((row.offer_id,) if row.offer_id else ()):
+        _offer_delivered(work, offer_id)
+
+
+def _offer_delivered(work: Work, offer_id: str) -> None:
+    lead_id = leads.lead_id_of_offer(work.conn, offer_id)
+    lead = leads.lock_lead(work.conn, lead_id) if lead_id is not None else None
+    offer = offers.read_offer(work.conn, offer_id)
+    if lead is None or offer is None or offer.delivered_at is not None:
+        return
+    offers.save_offer(work.conn, offer.id, delivered_at=work.now)
+    late = work.now - offer.show_at
+    write(
+        work,
+        lead.id,
+        "delivered",
+        data={"offer": offer.id, "late_seconds": max(0, int(late.total_seconds()))},
+    )
+    if late <= LATE:
+        return
+    for clock in clocks.list_clocks(work.conn, lead.id, running=True):
+        if clock.kind == ClockKind.ACCEPT.value and clock.offer_id != offer.id:
+            continue
+        if clock.kind in (ClockKind.ACCEPT.value, ClockKind.FIRST_TOUCH.value):
+            move_due(
+                work,
+                clock,
+                _given_back(work, clock, work.now),
+                "delivered_late",
+                started_at=work.now,
+            )
+        elif clock.kind == ClockKind.SHELF_LIFE.value:
+            move_due(work, clock, clock.due_at + late, "delivered_late")
+
+
+def _given_back(work: Work, clock: clocks.ClockRow, delivered_at: datetime) -> datetime:
+    calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
+    return due_at(calendar, delivered_at, parse_duration(clock.within))
+
+
+def after_failure(work: Work, row: OutboxRow, error: str) -> None:
+    """Slack will never take this message. The lead goes on to somebody else, and a manager is told; nothing is lost."""
+    about = work.roster.by_id.get(row.person_id) if row.person_id is not None else None
+    if about is not None and error in _PERSON_GONE and row.template != "home":
+        people.save_person(work.conn, about.id, resolve_error=error, slack_channel_id=None)
+        work.forget_roster()
+    if row.template == "lead_card" and row.offer_id is not None:
+        _offer_on(work, row.offer_id, error)
+    if row.template == "offers_list":
+        for offer_id in row.data.get("offer_ids", ()):
+            _offer_on(work, str(offer_id), error)
+    if row.template in ("home", "failure_notice") or row.edits:
+        return
+    _tell_manager(work, row, about, error)
+
+
+def _offer_on(work: Work, offer_id: str, error: str) -> None:
+    lead_id = leads.lead_id_of_offer(work.conn, offer_id)
+    lead = leads.lock_lead(work.conn, lead_id) if lead_id is not None else None
+    offer = offers.read_offer(work.conn, offer_id)
+    if lead is None or offer is None or offer.state != "open":
+        return
+    if lead.status != Status.OFFERED.value or lead.current_offer_id != offer.id:
+        return
+    write(work, lead.id, "undeliverable", data={"offer": offer.id, "error": error})
+    offer_next(
+        work,
+        lead,
+        Action.REOFFER,
+        SYSTEM,
+        guard=Guard(offer_id=offer.id),
+        ending=Ending(offer, "undeliverable", error[:80]),
+    )
+
+
+def _tell_manager(work: Work, row: OutboxRow, about: Member | None, error: str) -> None:
+    """Somebody who can mend it hears of it: the team's manager, for channels and escalations the next above."""
+    team = about.person.team if about and about.person else ""
+    lead = leads.read_lead(work.conn, row.lead_id) if row.lead_id is not None else None
+    team = team or (lead.team if lead else "")
+    receiver = receiver_of(
+        work, "manager", team=team, about=about.id if about else None, marketing=False
+    )
+    if receiver.member is None:
+        return
+    outbox.enqueue_post(
+        work.conn,
+        template="failure_notice",
+        card_key=f"failure:{row.card_key}"[:160],
+        lane=outbox.lane_of(receiver.member.id),
+        priority=outbox.PRIORITY_ESCALATION,
+        now=work.now,
+        real=work.real,
+        show_at=receiver.member.calendar.next_open(work.now),
+        lead_id=row.lead_id,
+        offer_id=row.offer_id,
+        person_id=receiver.member.id,
+        data={"error": error[:80], "about": about.id if about else None, "template": row.template},
+    )
+    # An escalation that its receiver cannot get must still reach a person: it goes to the next on the ladder.
+    if row.template == "escalation" and lead is not None:
+        outbox.enqueue_post(
+            work.conn,
+            template="escalation",
+            card_key=f"{row.card_key}>{receiver.member.id}"[:160],
+            lane=outbox.lane_of(receiver.member.id),
+            priority=outbox.PRIORITY_ESCALATION,
+            now=work.now,
+            real=work.real,
+            lead_id=row.lead_id,
+            offer_id=row.offer_id,
+            person_id=receiver.member.id,
+            clock_id=row.clock_id,
+            data=row.data,
+        )
+    work.wake = True

@@ -1,0 +1,72 @@
+"""Judging a lead in `received`: is it an MQL, which SLA holds, who gets it.
+
+What is not here: the rules (`bot.domain.scoring`, `bot.domain.routing`), how the lead came in.
+"""
+
+from __future__ import annotations
+
+from bot.domain.funnel import Action, Status
+from bot.domain.scoring import judge, pick_sla, score_lead
+from bot.playbook.conditions import rule_input
+from bot.services.move_lead import SYSTEM, move, write
+from bot.services.offer_lead import enter_review, offer_next
+from bot.services.work import Work
+from storage import leads
+from storage.leads import LeadRow
+
+
+def judge_lead(work: Work, lead: LeadRow, *, woken: bool = False) -> LeadRow:
+    """Score, define, pick the SLA, route. The lead must be in `received` and locked.
+
+    `woken`: it was ours before and comes back as agreed: it is offered without passing the bar again, first to
+    the rep who asked for it. A rule that fails is journalled and the next one is tried; a definition that fails
+    sends the lead to review: it is never lost.
+    """
+    facts = lead.facts()
+    score, score_faults = score_lead(work.agreement, facts, rule_input)
+    verdict = judge(work.agreement, facts, score, rule_input)
+    sla, sla_faults = pick_sla(work.agreement, rule_input(facts, score.points))
+    lead = leads.save_lead(
+        work.conn,
+        lead,
+        score=score.points,
+        reasons=list(score.reasons),
+        fast_lane=verdict.fast_lane,
+        sla_name=sla.name,
+        playbook_version=work.agreement.version,
+    )
+    for fault in (*score_faults, *verdict.faults, *sla_faults):
+        write(work, lead.id, "fault", data={"rule": fault[:200]})
+    write(
+        work,
+        lead.id,
+        "judged",
+        data={
+            "mql": verdict.mql,
+            "fast_lane": verdict.fast_lane,
+            "undecidable": verdict.undecidable,
+            "score": score.points,
+            "sla": sla.name,
+            "version": work.agreement.version,
+            "woken": woken,
+        },
+    )
+    if verdict.undecidable and not woken:
+        moved = enter_review(work, lead, Action.JUDGE, SYSTEM, reason="undecidable")
+    elif verdict.mql or woken:
+        rep = work.roster.by_id.get(lead.wake_rep_id) if lead.wake_rep_id else None
+        moved = offer_next(work, lead, Action.JUDGE, SYSTEM, prefer=rep.email if rep else "")
+    else:
+        moved = move(
+            work,
+            lead,
+            Action.JUDGE,
+            SYSTEM,
+            Status.NURTURING,
+            changes={"reason": "below_bar"},
+            data={"reason": "below_bar"},
+        )
+    # The lead is locked and was just read in `received`: nobody can have been quicker.
+    if moved is None:
+        raise RuntimeError(f"lead {lead.id} left `received` under our lock")
+    return moved

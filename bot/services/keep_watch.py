@@ -1,0 +1,37 @@
+"""What every tick looks at first: heartbeat, recorded downtime, and whether another process changed the playbook.
+
+What is not here: timers (`fire_timers`), repairing (a later watchdog).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.services.work import Work
+from storage import playbooks
+
+#: A gap between heartbeats longer than this counts as downtime.
+DOWN_AFTER = timedelta(seconds=60)
+BEAT_EVERY = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """`down`: minutes Baton was down before this tick; `playbook_version`: the version in force now."""
+
+    down: timedelta
+    playbook_version: int
+
+
+def keep_watch(work: Work, worker: str) -> Watch:
+    """Beat, and record downtime: minutes without any worker are excused in figures about people."""
+    last = playbooks.last_beat(work.conn)
+    down = timedelta(0)
+    if last is not None and work.real - last > DOWN_AFTER:
+        down = work.real - last
+        playbooks.insert_downtime(work.conn, last, work.real)
+    if last is None or work.real - last > BEAT_EVERY or down:
+        playbooks.beat(work.conn, worker, work.real)
+    newest = playbooks.newest_playbook(work.conn)
+    return Watch(down, newest.version if newest is not None else 0)

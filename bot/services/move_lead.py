@@ -1,0 +1,170 @@
+"""One transition of one lead: the guarded UPDATE, the journal, the clocks that end, the cards to redraw.
+
+Every use case that changes a status goes through `move`; a None means that somebody else was quicker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from bot.domain.funnel import Action, Actor, Status, sources_of
+from bot.services.run_clocks import end_left_clocks
+from bot.services.work import Member, Work
+from storage import clocks, journal, leads, offers, outbox
+from storage.leads import LeadRow
+from storage.offers import OfferRow
+
+#: How long an accept or a logged touch can be undone.
+UNDO_FOR = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """Who acts: in which capacity, and which person (None for the system and the CRM)."""
+
+    kind: Actor
+    person_id: int | None = None
+
+
+SYSTEM = Acting(Actor.SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The offer that a move ends, and how: rejected, passed, lapsed, recycled, reassigned, withdrawn, done."""
+
+    offer: OfferRow
+    state: str
+    reason: str = ""
+
+
+def move(
+    work: Work,
+    lead: LeadRow,
+    action: Action,
+    acting: Acting,
+    to: Status,
+    *,
+    offer_id: str | None = None,
+    held_by: int | None = None,
+    review_id: str | None = None,
+    answered: bool = False,
+    ending: Ending | None = None,
+    changes: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> LeadRow | None:
+    """Move a locked lead. None when the guard (status, offer id, holder, review id) does not hold any more.
+
+    `ending` is ended after the guarded UPDATE (which looks at it) and before the next offer can open.
+
+    The guard in the UPDATE names what the table of the funnel says, whatever was checked before.
+    """
+    moved = leads.move_lead(
+        work.conn,
+        lead,
+        sources=sources_of(action, acting.kind),
+        to=to,
+        now=work.now,
+        offer_id=offer_id,
+        rep_id=held_by,
+        review_id=review_id,
+        changes=dict(changes or {}),
+    )
+    if moved is None:
+        return None
+    write(
+        work,
+        lead.id,
+        "moved",
+        acting,
+        {
+            "action": action.value,
+            "from": lead.status,
+            "to": moved.status,
+            "round": moved.round,
+            "offer": moved.current_offer_id,
+            "rep": moved.owner_id,
+            **(data or {}),
+        },
+    )
+    if ending is not None:
+        end_offer(work, ending.offer, ending.state, reason=ending.reason)
+    end_left_clocks(work, moved, answered=answered)
+    redraw(work, moved, lead.owner_id)
+    return moved
+
+
+def write(
+    work: Work,
+    lead_id: int,
+    kind: str,
+    acting: Acting = SYSTEM,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """One journal entry about a lead."""
+    journal.insert_entry(
+        work.conn,
+        subject_kind="lead",
+        subject_id=lead_id,
+        at=work.now,
+        kind=kind,
+        actor_kind=acting.kind.value,
+        actor_id=acting.person_id,
+        data=data,
+    )
+
+
+def redraw(work: Work, lead: LeadRow, *also: int | None) -> None:
+    """Every open card of the lead, the lists that name it and the Home tabs of those concerned are brought up to date."""
+    work.wake = True
+    outbox.enqueue_card_edits(work.conn, lead.id, now=work.now, real=work.real)
+    concerned = {p for p in (lead.owner_id, *also) if p is not None}
+    for team in (work.agreement.teams.get(lead.team),):
+        if team is not None:
+            concerned |= {
+                m.id for e in (team.manager, team.above) if (m := work.roster.by_email.get(e))
+            }
+    outbox.enqueue_list_edits(work.conn, sorted(concerned), now=work.now, real=work.real)
+    for person_id in sorted(concerned):
+        member = work.roster.by_id.get(person_id)
+        if member is not None and member.row.home_seen_at is not None:
+            refresh_home(work, member)
+
+
+def refresh_home(work: Work, member: Member) -> None:
+    """The person's Home tab is drawn again soon; several refreshes join into one."""
+    work.wake = True
+    outbox.enqueue_edit(
+        work.conn,
+        template="home",
+        card_key=f"home:{member.id}",
+        lane=f"home:{member.id}",
+        person_id=member.id,
+        now=work.now,
+        real=work.real,
+        priority=outbox.PRIORITY_REST,
+    )
+
+
+def end_offer(work: Work, offer: OfferRow, state: str, *, reason: str = "") -> OfferRow:
+    """An offer is over. A card that was not posted yet is held back: nobody needs to see it any more."""
+    ended = offers.save_offer(work.conn, offer.id, state=state, ended_at=work.now, reason=reason)
+    outbox.hold_back(work.conn, f"card:{offer.id}", f"offer {state}")
+    write(work, offer.lead_id, "offer_ended", data={"offer": offer.id, "state": state})
+    return ended
+
+
+def lock_of_offer(work: Work, offer_id: str) -> tuple[LeadRow, OfferRow] | None:
+    """The lead of an offer, locked first (kernel rule 3), and the offer as it is then."""
+    lead_id = leads.lead_id_of_offer(work.conn, offer_id)
+    lead = leads.lock_lead(work.conn, lead_id) if lead_id is not None else None
+    offer = offers.read_offer(work.conn, offer_id) if lead is not None else None
+    return (lead, offer) if lead is not None and offer is not None else None
+
+
+def cancel_wake(work: Work, lead_id: int) -> None:
+    """A sleeping lead does not wake by itself any more."""
+    clocks.cancel_timers(work.conn, "lead", lead_id)

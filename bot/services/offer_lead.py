@@ -1,0 +1,375 @@
+"""Finding the rep for a lead and putting the lead before them; or review when nobody is left.
+
+What is not here: the rules themselves (`bot.domain.routing`), what the rep answers (`answer_offer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.domain.agreement import ClockKind
+from bot.domain.funnel import Action, Status
+from bot.domain.routing import Candidate, Decision, route
+from bot.playbook.conditions import rule_input
+from bot.services.escalate import tell_manager_nobody_left
+from bot.services.move_lead import SYSTEM, Acting, Ending, move, write
+from bot.services.run_clocks import start_clock
+from bot.services.work import Member, Work
+from storage import clocks, leads, offers, outbox, people
+from storage.clocks import ClockRow
+from storage.leads import LeadRow
+from storage.offers import OfferRow, new_offer_id
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusions:
+    """Who and what routing must leave out for a lead, read from its former offers."""
+
+    rejected: frozenset[str] = frozenset()
+    lapsed: frozenset[str] = frozenset()
+    rules: frozenset[str] = frozenset()
+    teams: frozenset[str] = field(default=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What the UPDATE must still find: this offer current, held by this person, or this stay in review."""
+
+    offer_id: str | None = None
+    held_by: int | None = None
+    review_id: str | None = None
+
+
+def exclusions_of(work: Work, lead: LeadRow) -> Exclusions:
+    """Reps who rejected it are out for ever, who passed it on for this round; a reroute leaves out rule and team."""
+    reroutes = {
+        r.code
+        for r in (*work.agreement.reject_reasons, *work.agreement.turn_back_reasons)
+        if r.then == "reroute"
+    }
+    rejected: set[str] = set()
+    lapsed: set[str] = set()
+    rules: set[str] = set()
+    teams: set[str] = set()
+    for offer in offers.list_offers(work.conn, lead.id):
+        member = work.roster.by_id.get(offer.rep_id)
+        email = member.email if member else ""
+        if offer.state == "rejected":
+            rejected.add(email)
+        if offer.round != lead.round:
+            continue
+        if offer.state in ("passed", "undeliverable"):
+            rejected.add(email)
+        if offer.state == "lapsed":
+            lapsed.add(email)
+        if offer.state == "rejected" and offer.reason in reroutes:
+            # Somebody's own account or a person named by the rule is no team: leave the rule out.
+            rules.add(offer.rule)
+            teams.add(offer.team)
+    return Exclusions(
+        frozenset(rejected), frozenset(lapsed), frozenset(rules), frozenset(teams - {""})
+    )
+
+
+def candidates_of(work: Work) -> dict[str, Candidate]:
+    """Everybody of the playbook as routing sees them now."""
+    counts = leads.count_open_by_person(work.conn)
+    return {
+        member.email: Candidate(
+            email=member.email,
+            active=member.reachable,
+            absent=member.absent_at(work.now),
+            open_count=counts.get(member.id, 0),
+            waiting_since=member.row.last_offered_at,
+        )
+        for member in work.roster.by_id.values()
+        if member.person is not None
+    }
+
+
+def choose_rep(work: Work, lead: LeadRow, *, prefer: str = "") -> Decision:
+    """Ask the rules for the next rep; faults in rules are journalled, never fatal."""
+    out = exclusions_of(work, lead)
+    facts = lead.facts()
+    decision = route(
+        work.agreement,
+        rule_input(facts, lead.score),
+        facts,
+        candidates_of(work),
+        excluded=out.rejected,
+        lapsed=out.lapsed,
+        skip_rules=out.rules,
+        skip_teams=out.teams,
+        prefer_person=prefer,
+        now=work.now,
+    )
+    for fault in decision.faults:
+        write(work, lead.id, "fault", data={"rule": fault[:200]})
+    return decision
+
+
+def offer_next(
+    work: Work,
+    lead: LeadRow,
+    action: Action,
+    acting: Acting,
+    *,
+    prefer: str = "",
+    guard: Guard | None = None,
+    ending: Ending | None = None,
+    answered: bool = False,
+    reason: str = "",
+    note_id: int | None = None,
+) -> LeadRow | None:
+    """Offer the lead to whom the rules name, or send it to review when nobody is left. None: guard failed."""
+    decision = choose_rep(work, lead, prefer=prefer)
+    rep = work.roster.by_email.get(decision.rep) if decision.rep else None
+    if rep is not None:
+        return open_offer(
+            work,
+            lead,
+            rep,
+            action,
+            acting,
+            decision=decision,
+            guard=guard,
+            ending=ending,
+            answered=answered,
+        )
+    exhausted = (
+        action if action in (Action.PASS_ON, Action.REJECT, Action.JUDGE) else Action.EXHAUST
+    )
+    reviewed = enter_review(
+        work,
+        lead,
+        exhausted,
+        acting if exhausted is action else SYSTEM,
+        reason=reason or "nobody_free",
+        note_id=note_id,
+        guard=guard,
+        ending=ending,
+        answered=answered,
+        data={"why": decision.why[:300], "trace": [line.as_dict() for line in decision.trace]},
+    )
+    if reviewed is not None:
+        tell_manager_nobody_left(work, reviewed, lead.team or decision.team)
+    return reviewed
+
+
+def open_offer(
+    work: Work,
+    lead: LeadRow,
+    rep: Member,
+    action: Action,
+    acting: Acting,
+    *,
+    decision: Decision | None = None,
+    team: str = "",
+    why: str = "",
+    guard: Guard | None = None,
+    ending: Ending | None = None,
+    answered: bool = False,
+    accepted: bool = False,
+) -> LeadRow | None:
+    """Put the lead before `rep`: offer, clocks, timers, journal and card in this transaction.
+
+    `ending` is the offer that it had before. `accepted`: a manager takes it at once.
+    """
+    team_name = (
+        team or (decision.team if decision else "") or (rep.person.team if rep.person else "")
+    )
+    show_at = work.now if accepted else rep.calendar.next_open(work.now)
+    offer_id = new_offer_id()
+    moved = move(
+        work,
+        lead,
+        action,
+        acting,
+        Status.ACCEPTED if accepted else Status.OFFERED,
+        answered=answered,
+        changes={
+            "current_offer_id": offer_id,
+            "owner_id": rep.id,
+            "team": team_name,
+            "review_id": None,
+            "reviewer_id": None,
+            "wake_at": None,
+            "first_offered_at": lead.first_offered_at or work.now,
+            "accepted_at": work.now if accepted else None,
+            "playbook_version": work.agreement.version,
+        },
+        data={"reason": None},
+        ending=ending,
+        offer_id=guard.offer_id if guard else None,
+        held_by=guard.held_by if guard else None,
+        review_id=guard.review_id if guard else None,
+    )
+    if moved is None:
+        return None
+    offer = offers.insert_offer(
+        work.conn,
+        id=offer_id,
+        lead_id=lead.id,
+        round=moved.round,
+        rep_id=rep.id,
+        team=team_name,
+        rule=decision.rule if decision else "",
+        why=(decision.why if decision else why)[:300],
+        trace=[line.as_dict() for line in decision.trace] if decision else [],
+        playbook_version=work.agreement.version,
+        offered_at=work.now,
+        show_at=show_at,
+    )
+    write(
+        work,
+        lead.id,
+        "offered",
+        acting,
+        {
+            "offer": offer.id,
+            "rep": rep.id,
+            "round": offer.round,
+            "n": offer.n,
+            "team": team_name,
+            "rule": offer.rule,
+            "why": offer.why,
+            "trace": offer.trace,
+        },
+    )
+    people.save_person(work.conn, rep.id, last_offered_at=work.now)
+    work.forget_roster()
+    _start_offer_clocks(work, moved, offer, rep, accepted=accepted)
+    outbox.enqueue_post(
+        work.conn,
+        template="lead_card",
+        card_key=f"card:{offer.id}",
+        lane=outbox.lane_of(rep.id),
+        priority=outbox.PRIORITY_OFFER,
+        now=work.now,
+        real=work.real,
+        show_at=show_at,
+        lead_id=lead.id,
+        offer_id=offer.id,
+        person_id=rep.id,
+    )
+    return moved
+
+
+def _start_offer_clocks(
+    work: Work, lead: LeadRow, offer: OfferRow, rep: Member, *, accepted: bool
+) -> None:
+    if lead.first_offered_at is not None and _needs_shelf_life(work, lead):
+        start_clock(
+            work,
+            lead,
+            ClockKind.SHELF_LIFE,
+            started_at=lead.first_offered_at,
+            person_id=rep.id,
+            team=offer.team,
+        )
+    if accepted:
+        accept_offer(work, lead, offer)
+        return
+    start_clock(
+        work,
+        lead,
+        ClockKind.ACCEPT,
+        started_at=offer.offered_at,
+        offer_id=offer.id,
+        person_id=rep.id,
+        team=offer.team,
+    )
+
+
+def _needs_shelf_life(work: Work, lead: LeadRow) -> bool:
+    """One shelf-life clock a round: not again while it runs, nor once it was breached or met."""
+    for clock in clocks_of_round(work, lead):
+        if clock.kind == ClockKind.SHELF_LIFE.value and (
+            clock.ended_at is None or clock.breached_at is not None or clock.outcome == "met"
+        ):
+            return False
+    return True
+
+
+def clocks_of_round(work: Work, lead: LeadRow) -> list[ClockRow]:
+    """All clocks of the lead's present round."""
+    return [c for c in clocks.list_clocks(work.conn, lead.id) if c.round == lead.round]
+
+
+def accept_offer(work: Work, lead: LeadRow, offer: OfferRow) -> None:
+    """The offer is accepted: first touch counts from the offer, the decision from now."""
+    offers.save_offer(work.conn, offer.id, state="accepted", accepted_at=work.now)
+    write(work, lead.id, "offer_accepted", data={"offer": offer.id})
+    for kind, start in ((ClockKind.FIRST_TOUCH, offer.offered_at), (ClockKind.DECIDE, work.now)):
+        start_clock(
+            work,
+            lead,
+            kind,
+            started_at=start,
+            offer_id=offer.id,
+            person_id=offer.rep_id,
+            team=offer.team,
+        )
+
+
+def enter_review(
+    work: Work,
+    lead: LeadRow,
+    action: Action,
+    acting: Acting,
+    *,
+    reason: str,
+    note_id: int | None = None,
+    guard: Guard | None = None,
+    ending: Ending | None = None,
+    answered: bool = False,
+    data: Mapping[str, Any] | None = None,
+) -> LeadRow | None:
+    """The lead is marketing's again: the review clock runs, the review message goes to their channel."""
+    review_id = new_offer_id()
+    moved = move(
+        work,
+        lead,
+        action,
+        acting,
+        Status.REVIEW,
+        answered=answered,
+        changes={
+            "review_id": review_id,
+            "current_offer_id": None,
+            "owner_id": None,
+            "reviewer_id": None,
+            "reason": reason,
+            "note_id": note_id,
+        },
+        data={"reason": reason, "review": review_id, **(data or {})},
+        ending=ending,
+        offer_id=guard.offer_id if guard else None,
+        held_by=guard.held_by if guard else None,
+        review_id=guard.review_id if guard else None,
+    )
+    if moved is None:
+        return None
+    start_clock(work, moved, ClockKind.REVIEW, started_at=work.now)
+    outbox.enqueue_post(
+        work.conn,
+        template="review_card",
+        card_key=f"review:{review_id}",
+        lane=outbox.lane_of(None, work.agreement.marketing.channel),
+        priority=outbox.PRIORITY_OFFER,
+        now=work.now,
+        real=work.real,
+        lead_id=lead.id,
+        data={"review": review_id},
+    )
+    return moved
+
+
+def current_offer(work: Work, lead: LeadRow) -> OfferRow | None:
+    """The offer a lead is at: open, or accepted by its owner."""
+    if lead.current_offer_id is None:
+        return None
+    offer = offers.read_offer(work.conn, lead.current_offer_id)
+    return offer if offer is not None and offer.state in ("open", "accepted") else None

@@ -1,0 +1,56 @@
+"""From an outbox row to the message that Slack gets: one table, a builder per template.
+
+Rendering happens at the moment of sending, from the state as it is then; it only reads. What is not
+here: the builders (`present_offer` and its siblings), sending (`deliver`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.domain.agreement import ClockKind
+from bot.services import (
+    present_escalation,
+    present_home,
+    present_lists,
+    present_offer,
+    present_review,
+)
+from bot.services.deliver_types import Drop, Rendered, RenderRow
+from bot.services.work import Work
+from storage import clocks
+from storage.cards import CardRow
+from storage.deliveries import OutboxRow
+
+
+def render_row(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:
+    """What to send for `row` now; `card`: the posted message that it edits, None for a first post.
+
+    `Drop` when nobody needs it any more. A template that nobody knows is a Drop too: a row written by
+    a newer version must not stop its lane.
+    """
+    build = BUILDERS.get(row.template)
+    return build(work, row, card) if build is not None else Drop("unknown_template")
+
+
+def _reminder(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:
+    """A rep's clock reminds in the thread of their card, the review clock under its message."""
+    clock = clocks.read_clock(work.conn, row.clock_id) if row.clock_id is not None else None
+    if clock is not None and clock.kind == ClockKind.REVIEW.value:
+        return present_review.review_reminder(work, row, card, clock)
+    return present_offer.reminder(work, row, card)
+
+
+BUILDERS: Mapping[str, RenderRow] = {
+    "lead_card": present_offer.lead_card,
+    "reminder": _reminder,
+    "nudge": present_offer.nudge,
+    "news_line": present_lists.news_line,
+    "escalation": present_escalation.escalation,
+    "review_card": present_review.review_card,
+    "offers_list": present_lists.offers_list,
+    "breach_list": present_lists.breach_list,
+    "handover": present_lists.handover,
+    "failure_notice": present_lists.failure_notice,
+    "home": present_home.home,
+}

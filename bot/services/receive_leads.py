@@ -1,0 +1,213 @@
+"""Leads come in: stored first, then judged, routed and offered, all in one transaction.
+
+Idempotent by (source, message id) for messages and (source, external_id) for leads. Each item has its
+savepoint: what cannot be used is quarantined with its reason and can be replayed; nobody else waits for it.
+What is not here: HTTP and the wire format (`handlers`), what news changes (`take_news`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from bot.domain.agreement import ClockKind
+from bot.domain.lead import LeadFacts
+from bot.services.judge_lead import judge_lead
+from bot.services.move_lead import write
+from bot.services.run_clocks import start_clock
+from bot.services.take_news import take_news
+from bot.services.work import Work
+from storage import inbox, leads
+from storage.clocks import arm_timer
+from storage.database import is_passing
+
+RETRY_JUDGE_AFTER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One item of a message: the facts, or why they cannot be used."""
+
+    index: int
+    facts: LeadFacts | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An authenticated message. `parse_error`: it is no JSON at all."""
+
+    source: str
+    msg_id: str
+    sha256: str
+    raw: bytes
+    items: tuple[Incoming, ...] = ()
+    parse_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The answer: one result per item (`status`, and `lead` or `reason`). `conflict`: the message id came before
+    with another body; nothing that acts was stored."""
+
+    results: tuple[dict[str, Any], ...]
+    conflict: bool = False
+
+
+def receive_leads(work: Work, message: Message) -> Received:
+    """Store the message and apply its items. The same message again: the same answer, nothing applied."""
+    row = inbox.store_message(
+        work.conn,
+        source=message.source,
+        msg_id=message.msg_id,
+        sha256=message.sha256,
+        raw=message.raw,
+        now=work.now,
+    )
+    if row is None:
+        return _seen_before(work, message)
+    if message.parse_error:
+        results = [{"status": "quarantined", "reason": message.parse_error}]
+    else:
+        results = [_apply(work, item, message) for item in message.items]
+    _settle(work, row.id, results)
+    return Received(tuple(results))
+
+
+def replay_message(
+    work: Work, inbox_id: int, parse: Callable[[bytes, str], tuple[Incoming, ...] | str]
+) -> Received | None:
+    """Apply again what of a stored message was quarantined (after its cause was mended). None: nothing to replay.
+
+    `parse(raw, source)` gives the items, or why the body still cannot be read.
+    """
+    row = inbox.read_message(work.conn, inbox_id)
+    if row is None or row.state != "quarantined" or row.raw is None:
+        return None
+    parsed = parse(row.raw, row.source)
+    message = Message(row.source, row.msg_id, row.sha256, row.raw)
+    if isinstance(parsed, str):
+        results: list[dict[str, Any]] = [{"status": "quarantined", "reason": parsed}]
+    else:
+        before = row.results if len(row.results) == len(parsed) else [None] * len(parsed)
+        results = [
+            old
+            if old is not None and old["status"] != "quarantined"
+            else _apply(work, item, message)
+            for old, item in zip(before, parsed, strict=True)
+        ]
+    _settle(work, row.id, results)
+    return Received(tuple(results))
+
+
+def _seen_before(work: Work, message: Message) -> Received:
+    known = inbox.find_message(work.conn, message.source, message.msg_id)
+    if known is not None and known.sha256 != message.sha256:
+        marked = f"{message.msg_id}#{message.sha256}"
+        kept = inbox.store_message(
+            work.conn,
+            source=message.source,
+            msg_id=marked[:300],
+            sha256=message.sha256,
+            raw=message.raw,
+            now=work.now,
+        )
+        if kept is not None:
+            inbox.settle_message(work.conn, kept.id, state="conflict", results=[])
+        return Received((), conflict=True)
+    results = list(known.results) if known is not None else []
+    return Received(
+        tuple(r if r["status"] == "quarantined" else {**r, "status": "duplicate"} for r in results)
+    )
+
+
+def _settle(work: Work, inbox_id: int, results: list[dict[str, Any]]) -> None:
+    bad = any(r["status"] == "quarantined" for r in results)
+    inbox.settle_message(
+        work.conn, inbox_id, state="quarantined" if bad else "applied", results=results
+    )
+
+
+def _apply(work: Work, item: Incoming, message: Message) -> dict[str, Any]:
+    if item.facts is None:
+        return {"status": "quarantined", "reason": item.reason}
+    for attempt in range(3):
+        savepoint = work.conn.begin_nested()
+        try:
+            result = _apply_facts(work, item.facts, f"{message.msg_id}:{item.index}")
+            savepoint.commit()
+        except IntegrityError:
+            # Another process inserted the same key or mailbox meanwhile: it is news about that lead now.
+            savepoint.rollback()
+            work.forget_roster()
+            if attempt == 2:
+                raise
+        except DBAPIError as error:
+            savepoint.rollback()
+            if is_passing(error):
+                raise  # the whole message is tried again by the caller
+            return {"status": "quarantined", "reason": "the database refused a value of this item"}
+        else:
+            return result
+    raise AssertionError("unreachable")
+
+
+def _apply_facts(work: Work, facts: LeadFacts, news_key: str) -> dict[str, Any]:
+    known = leads.find_by_key(work.conn, facts.source, facts.external_id)
+    if known is None:
+        known = leads.find_by_email(work.conn, facts.email)
+        if known is not None:
+            leads.add_key(work.conn, known, facts.source, facts.external_id)
+    if known is not None:
+        lead = leads.lock_lead(work.conn, known)
+        if lead is None:
+            raise RuntimeError(f"lead {known} has a key but no row")
+        changed = take_news(work, lead, facts, news_key)
+        return {"status": "updated" if changed else "duplicate", "lead": known}
+    lead_id = leads.insert_lead(work.conn, facts, now=work.now, kind="live", news_key=news_key)
+    if not leads.add_key(work.conn, lead_id, facts.source, facts.external_id):
+        raise IntegrityError("the key was taken meanwhile", None, RuntimeError(facts.source))
+    write(
+        work,
+        lead_id,
+        "arrived",
+        data={"status": "received", "round": 1, "source": facts.source},
+    )
+    lead = leads.lock_lead(work.conn, lead_id)
+    if lead is None:
+        raise RuntimeError(f"lead {lead_id} vanished within its own transaction")
+    start_clock(work, lead, ClockKind.ROUTE, started_at=work.now)
+    judge_or_wait(work, lead)
+    return {"status": "accepted", "lead": lead_id}
+
+
+def judge_or_wait(work: Work, lead: leads.LeadRow, attempt: int = 1) -> None:
+    """Judge a received lead; when our own code fails, the lead is kept, marketing's route clock runs, and it is
+    judged again a minute later. A fault of ours must never lose a lead."""
+    savepoint = work.conn.begin_nested()
+    try:
+        judge_lead(work, lead)
+        savepoint.commit()
+    except DBAPIError:
+        savepoint.rollback()
+        raise
+    except (
+        Exception
+    ) as error:  # the lead is worth more than the traceback, which is journalled by its type
+        savepoint.rollback()
+        work.forget_roster()
+        write(work, lead.id, "fault", data={"rule": "judge", "error": type(error).__name__})
+        arm_timer(
+            work.conn,
+            lead_id=lead.id,
+            subject_kind="lead",
+            subject_id=lead.id,
+            step="judge",
+            generation=attempt,
+            due_at=work.now + RETRY_JUDGE_AFTER,
+        )
+        work.wake = True

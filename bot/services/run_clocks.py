@@ -1,0 +1,266 @@
+"""Starting, ending, resuming and moving the clocks of a lead, always together with their timers and the journal.
+
+What is not here: what a step does (`fire_timers`), which clocks exist (the agreement).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.domain.agreement import ClockKind, ClockRule, StepKind, StepRule
+from bot.domain.business_time import Calendar, Duration, DurationKind, due_at, parse_duration
+from bot.domain.funnel import Status
+from bot.domain.sla import BREACH_STEP, COVERS, GOALS, outcome_of, plan_steps
+from bot.services.work import Work
+from storage import clocks, journal
+from storage.clocks import ClockRow
+from storage.leads import LeadRow
+
+
+def calendar_for(work: Work, kind: ClockKind, person_id: int | None, team: str) -> Calendar:
+    """Whose hours count: the rep's for rep clocks, the team's for `decide`, marketing's for its own."""
+    if kind in (ClockKind.ROUTE, ClockKind.REVIEW, ClockKind.SCRUB):
+        return work.agreement.marketing.calendar
+    member = work.roster.by_id.get(person_id) if person_id is not None else None
+    of_team = work.agreement.teams.get(team)
+    if kind in (ClockKind.DECIDE, ClockKind.STALLED) and of_team is not None:
+        return of_team.calendar
+    if member is not None:
+        return member.calendar
+    return of_team.calendar if of_team is not None else work.agreement.calendar
+
+
+def clock_rule(work: Work, lead: LeadRow, kind: ClockKind) -> ClockRule | None:
+    """The rule of this clock for a lead: its SLA by name, marketing's own for route and review."""
+    if kind in (ClockKind.ROUTE, ClockKind.REVIEW):
+        return work.agreement.marketing_slas.get(kind)
+    for sla in work.agreement.slas:
+        if sla.name == lead.sla_name:
+            return sla.clocks.get(kind)
+    # The SLA was renamed or dropped since the lead was judged: the last one catches all.
+    return work.agreement.slas[-1].clocks.get(kind) if work.agreement.slas else None
+
+
+def start_clock(
+    work: Work,
+    lead: LeadRow,
+    kind: ClockKind,
+    *,
+    started_at: datetime,
+    offer_id: str | None = None,
+    person_id: int | None = None,
+    team: str = "",
+    goal: int | None = None,
+) -> ClockRow | None:
+    """Start the clock if the agreement knows it for this lead; None when it does not."""
+    rule = clock_rule(work, lead, kind)
+    if rule is None:
+        return None
+    calendar = calendar_for(work, kind, person_id, team)
+    due = due_at(calendar, started_at, rule.within)
+    clock = clocks.insert_clock(
+        work.conn,
+        lead_id=lead.id,
+        offer_id=offer_id,
+        round=lead.round,
+        kind=kind.value,
+        person_id=person_id,
+        team=team,
+        within=rule.within.text,
+        goal=goal if goal is not None else rule.touches,
+        steps=[
+            {"percent": s.percent, "kind": s.kind.value, "to": s.to, "now": s.now}
+            for s in rule.steps
+        ],
+        started_at=started_at,
+        due_at=due,
+        generation=1,
+        playbook_version=work.agreement.version,
+    )
+    _journal(
+        work,
+        lead.id,
+        "clock_started",
+        clock=clock.id,
+        kind=kind.value,
+        offer=offer_id,
+        person=person_id,
+        started_at=started_at.isoformat(),
+        due_at=due.isoformat(),
+        generation=1,
+    )
+    arm_steps(work, clock)
+    return clock
+
+
+def arm_steps(work: Work, clock: ClockRow) -> None:
+    """Arm a timer for every step of the clock's present generation."""
+    calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
+    kind = _duration_of(clock).kind
+    for step in plan_steps(_rules_of(clock), calendar, clock.started_at, clock.due_at, kind):
+        clocks.arm_timer(
+            work.conn,
+            lead_id=clock.lead_id,
+            subject_kind="clock",
+            subject_id=clock.id,
+            step=step.name,
+            generation=clock.generation,
+            due_at=step.at,
+        )
+    work.wake = True
+
+
+def end_clock(work: Work, clock: ClockRow, outcome: str) -> ClockRow:
+    """End a running clock: the true delay is kept, its timers are cancelled."""
+    calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
+    breached = clock.breached_at
+    if breached is None and work.now > clock.due_at:
+        breached = clock.due_at
+    ended = clocks.save_clock(
+        work.conn,
+        clock.id,
+        ended_at=work.now,
+        outcome=outcome,
+        breached_at=breached,
+        taken_seconds=calendar.between(clock.started_at, work.now),
+    )
+    clocks.cancel_timers(work.conn, "clock", clock.id)
+    _journal(work, clock.lead_id, "clock_ended", clock=clock.id, kind=clock.kind, outcome=outcome)
+    return ended
+
+
+def end_left_clocks(work: Work, lead: LeadRow, *, answered: bool = False) -> None:
+    """After a move: end each clock that does not cover the lead's status any more.
+
+    `answered`: the rep answered the offer (also by no): the accept clock was met, or late.
+    """
+    for clock in clocks.list_clocks(work.conn, lead.id, running=True):
+        kind = ClockKind(clock.kind)
+        status = Status(lead.status)
+        other_offer = clock.offer_id is not None and clock.offer_id != lead.current_offer_id
+        if status in COVERS[kind] and not (other_offer and kind in _PER_OFFER):
+            continue
+        outcome = outcome_of(kind, status, clock.due_at, work.now)
+        if kind is ClockKind.ACCEPT:
+            in_time = "met" if work.now <= clock.due_at else "late"
+            outcome = in_time if answered else "stopped"
+        elif kind in _PER_OFFER and other_offer:
+            outcome = "stopped"
+        elif kind is ClockKind.ROUTE and GOALS[kind]:
+            outcome = "met" if work.now <= clock.due_at else "late"
+        end_clock(work, clock, outcome)
+
+
+#: These belong to one offer: another offer of the same lead needs its own.
+_PER_OFFER = frozenset(
+    {ClockKind.ACCEPT, ClockKind.FIRST_TOUCH, ClockKind.FOLLOW_UP, ClockKind.DECIDE}
+)
+
+
+def running_clock(work: Work, lead_id: int, kind: ClockKind) -> ClockRow | None:
+    """The running clock of a kind, if any."""
+    for clock in clocks.list_clocks(work.conn, lead_id, running=True):
+        if clock.kind == kind.value:
+            return clock
+    return None
+
+
+def move_due(
+    work: Work, clock: ClockRow, new_due: datetime, why: str, *, started_at: datetime | None = None
+) -> ClockRow:
+    """Another due time for a running clock: a new generation of its timers; steps that are over stay over."""
+    moved = clocks.save_clock(
+        work.conn,
+        clock.id,
+        due_at=new_due,
+        started_at=started_at or clock.started_at,
+        generation=clock.generation + 1,
+        breached_at=clock.breached_at if new_due <= work.now else None,
+    )
+    clocks.cancel_timers(work.conn, "clock", clock.id, "superseded")
+    _journal(
+        work,
+        clock.lead_id,
+        "clock_moved",
+        clock=clock.id,
+        due_at=new_due.isoformat(),
+        generation=moved.generation,
+        why=why,
+    )
+    arm_steps_ahead(work, moved)
+    return moved
+
+
+def arm_steps_ahead(work: Work, clock: ClockRow) -> None:
+    """Arm the steps that still lie ahead (and the breach mark when it does): nothing is repeated at once."""
+    calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
+    kind = _duration_of(clock).kind
+    for step in plan_steps(_rules_of(clock), calendar, clock.started_at, clock.due_at, kind):
+        if step.at > work.now or (step.name == BREACH_STEP and clock.breached_at is None):
+            clocks.arm_timer(
+                work.conn,
+                lead_id=clock.lead_id,
+                subject_kind="clock",
+                subject_id=clock.id,
+                step=step.name,
+                generation=clock.generation,
+                due_at=step.at,
+            )
+    work.wake = True
+
+
+def resume_clock(work: Work, clock: ClockRow) -> ClockRow:
+    """An undo: an ended clock runs again with the business time that was left when it ended."""
+    calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
+    ended_at = clock.ended_at or work.now
+    left = calendar.between(ended_at, clock.due_at)
+    new_due = calendar.add(work.now, left) if left > 0 else clock.due_at
+    resumed = clocks.save_clock(
+        work.conn,
+        clock.id,
+        ended_at=None,
+        outcome="",
+        taken_seconds=None,
+        due_at=new_due,
+        generation=clock.generation + 1,
+    )
+    _journal(
+        work,
+        clock.lead_id,
+        "clock_resumed",
+        clock=clock.id,
+        kind=clock.kind,
+        due_at=new_due.isoformat(),
+        generation=resumed.generation,
+    )
+    if left > 0:
+        arm_steps_ahead(work, resumed)
+    else:  # it was overdue already: its remaining steps happen now
+        arm_steps(work, resumed)
+    return resumed
+
+
+def longer_due(work: Work, clock: ClockRow, span: Duration) -> datetime:
+    """The due time that `span` more gives: counted from the due time, or from now when it is past."""
+    calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
+    return due_at(calendar, max(work.now, clock.due_at), span)
+
+
+def _rules_of(clock: ClockRow) -> list[StepRule]:
+    return [
+        StepRule(int(s["percent"]), StepKind(s["kind"]), str(s["to"]), bool(s["now"]))
+        for s in clock.steps
+    ]
+
+
+def _duration_of(clock: ClockRow) -> Duration:
+    try:
+        return parse_duration(clock.within)
+    except ValueError:
+        return Duration(DurationKind.BUSINESS, 0, clock.within)
+
+
+def _journal(work: Work, lead_id: int, entry: str, **data: object) -> None:
+    journal.insert_entry(
+        work.conn, subject_kind="lead", subject_id=lead_id, at=work.now, kind=entry, data=data
+    )

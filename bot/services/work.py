@@ -1,0 +1,127 @@
+"""What every use case has in hand: the open transaction, the two times, the agreement, and who is who.
+
+What is not here: any decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from sqlalchemy import Connection
+
+from bot.domain.agreement import Agreement, Person, Role
+from bot.domain.business_time import Calendar
+from storage import people
+
+#: An absence without an end counts as this long: clocks need an end, and it is asked again every time.
+_OPEN_END = timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person as Baton knows them: the stored row, the playbook's entry (None for leavers), absences."""
+
+    row: people.PersonRow
+    person: Person | None
+    absences: tuple[tuple[datetime, datetime], ...] = ()
+
+    @property
+    def id(self) -> int:
+        """Our key."""
+        return self.row.id
+
+    @property
+    def email(self) -> str:
+        """The address in the playbook."""
+        return self.row.email
+
+    @property
+    def name(self) -> str:
+        """The name to show."""
+        return self.person.name if self.person else self.row.name
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Nothing for leavers and deactivated people."""
+        return self.person.roles if self.person and self.active else frozenset()
+
+    @property
+    def active(self) -> bool:
+        """In the playbook and not deactivated in Slack."""
+        return self.person is not None and self.row.in_playbook and not self.row.deactivated
+
+    @property
+    def reachable(self) -> bool:
+        """Active, and Slack gave us a conversation with them."""
+        return self.active and bool(self.row.slack_channel_id)
+
+    def absent_at(self, at: datetime) -> bool:
+        """Whether the person said they are away at `at`."""
+        return any(start <= at < end for start, end in self.absences)
+
+    @property
+    def calendar(self) -> Calendar:
+        """The person's hours, absences included."""
+        base = self.person.calendar if self.person else Calendar.around_the_clock()
+        return base.with_absences(self.absences)
+
+    @property
+    def zone(self) -> str:
+        """IANA name of the person's zone."""
+        return str(self.calendar.zone)
+
+
+class Roster:
+    """Everybody, by id, address and Slack user."""
+
+    def __init__(self, members: list[Member]) -> None:
+        self.by_id = {m.id: m for m in members}
+        self.by_email = {m.email: m for m in members}
+        self.by_slack = {m.row.slack_user_id: m for m in members if m.row.slack_user_id}
+
+    def name_of(self, person_id: int | None) -> str:
+        """The name of a person, "Baton" for the system."""
+        member = self.by_id.get(person_id) if person_id is not None else None
+        return member.name if member else "Baton"
+
+
+def load_roster(conn: Connection, agreement: Agreement, now: datetime) -> Roster:
+    """Read people and absences. Small tables: read per transaction, so that no process is ever stale."""
+    away: dict[int, list[tuple[datetime, datetime]]] = {}
+    for absence in people.list_absences(conn, now):
+        away.setdefault(absence.person_id, []).append(
+            (absence.from_at, absence.until_at or now + _OPEN_END)
+        )
+    return Roster(
+        [
+            Member(
+                row,
+                agreement.people.get(row.email) if row.in_playbook else None,
+                tuple(away.get(row.id, ())),
+            )
+            for row in people.list_people(conn)
+        ]
+    )
+
+
+@dataclass
+class Work:
+    """One transaction's worth of context. `now` is business time, `real` real time; both aware UTC."""
+
+    conn: Connection
+    now: datetime
+    real: datetime
+    agreement: Agreement
+    #: Set by whatever adds outbox rows or timers: the runtime then wakes delivery and the tick.
+    wake: bool = field(default=False)
+
+    @cached_property
+    def roster(self) -> Roster:
+        """Everybody, read once per transaction."""
+        return load_roster(self.conn, self.agreement, self.now)
+
+    def forget_roster(self) -> None:
+        """Read people again: an absence or a Slack id changed within this transaction."""
+        self.__dict__.pop("roster", None)

@@ -1,0 +1,139 @@
+"""Processes: which roles this one has, its socket, its signals, and the lock that keeps SQLite to one worker.
+
+What is not here: what the roles do (`wiring`), the demo (`demo`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from pydantic import SecretStr
+from starlette.types import ASGIApp
+
+from bot.clock import Clock
+from bot.logs import configure_logging
+from bot.services.runtime import Runtime
+from bot.settings import Settings
+from bot.wiring import House, SlackAccess, open_runtime
+from storage.database import Database
+from storage.schema import migrate, require_head
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 20
+
+
+class CannotServe(Exception):
+    """The process cannot take this role; the message says why and what to do."""
+
+
+def serve_all(settings: Settings) -> int:
+    """`baton run`: web and worker in one process; migrates a SQLite file by itself."""
+    database = open_database(settings)
+    if database.is_sqlite:
+        migrate(database)
+    with worker_lock(database):
+        return _serve(settings, database, web=True, worker=True)
+
+
+def serve_web(settings: Settings) -> int:
+    """`baton web`: takes leads and clicks; needs PostgreSQL, because a worker runs elsewhere."""
+    return _serve(settings, _shared_database(settings), web=True, worker=False)
+
+
+def serve_worker(settings: Settings) -> int:
+    """`baton worker`: fires timers and delivers; needs PostgreSQL."""
+    return _serve(settings, _shared_database(settings), web=False, worker=True)
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of the environment, fit for production."""
+    database = Database(settings.database_url.get_secret_value())
+    database.check()
+    return database
+
+
+def run_server(app: ASGIApp, host: str, port: int, *, date_header: bool = True) -> int:
+    """Serve until a signal; requests and sends in flight get time to end."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        server_header=False,
+        date_header=date_header,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=30,
+        limit_concurrency=1000,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = uvicorn.Server(config)
+    asyncio.run(server.serve())
+    return 0 if server.started else 1
+
+
+@contextmanager
+def worker_lock(database: Database) -> Iterator[None]:
+    """One worker to a SQLite file. The lock goes with the process, also when that is killed."""
+    name = database.url.database
+    if not database.is_sqlite or not name or name == ":memory:":
+        yield
+        return
+    path = Path(f"{name}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotServe(
+                f"Another Baton runs on {name}. SQLite serves one process; use PostgreSQL for several."
+            ) from None
+        yield
+
+
+def _shared_database(settings: Settings) -> Database:
+    database = open_database(settings)
+    if database.is_sqlite:
+        raise CannotServe(
+            "SQLite serves one process: use `baton run`, or set DATABASE_URL to PostgreSQL."
+        )
+    return database
+
+
+def _serve(settings: Settings, database: Database, *, web: bool, worker: bool) -> int:
+    configure_logging()
+    require_head(database)
+    runtime = make_runtime(settings, database)
+    token = settings.slack_bot_token
+    if token is None:
+        raise CannotServe("SLACK_BOT_TOKEN is not set. Without it only `baton demo` runs.")
+    if settings.slack_mode == "socket":
+        raise CannotServe(
+            "SLACK_APP_TOKEN asks for Socket Mode, which this version does not speak yet: "
+            "unset it and set SLACK_SIGNING_SECRET (HTTP)."
+        )
+    access = SlackAccess(
+        token, settings.slack_signing_secret or SecretStr(""), settings.slack_api_url
+    )
+    house = House(settings, runtime, access, web=web, worker=worker)
+    try:
+        return run_server(house.asgi, settings.host, settings.port)
+    finally:
+        runtime.close()
+
+
+def make_runtime(settings: Settings, database: Database, *, movable_clock: bool = False) -> Runtime:
+    """The runtime with the playbook file of the settings in force."""
+    try:
+        text = settings.playbook.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotServe(f"{settings.playbook} cannot be read: {error}") from None
+    return open_runtime(database, Clock(), text, movable_clock=movable_clock)

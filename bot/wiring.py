@@ -1,0 +1,256 @@
+"""The one place where objects are made and joined. Nothing is built at import.
+
+`House` is a whole Baton: web side, worker side or both. What is not here: sockets and signals (`serving`), the
+sandbox (`demo`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from bot.clock import Clock
+from bot.domain.agreement import Agreement
+from bot.gateways.slack import Identity, SlackFailure, SlackGateway
+from bot.playbook.loading import Fault, load_playbook
+from bot.services.apply_playbook import apply_playbook, version_in_force
+from bot.services.deliver import Deliverer
+from bot.services.follow_delivery import after_failure, after_sent
+from bot.services.keep_watch import Watch
+from bot.services.present import render_row
+from bot.services.resolve_people import resolve_people
+from bot.services.runtime import Runtime
+from bot.services.work import Work
+from bot.settings import Settings, secret_bytes
+from handlers import http
+from handlers.desk import Desk
+from handlers.gate import Gate
+from handlers.signatures import SenderKeys
+from handlers.slack_app import build_slack_app
+from handlers.ticks import Ticker
+from storage import playbooks
+from storage.database import Database
+
+log = logging.getLogger(__name__)
+
+#: Health turns red when no tick ended for this long.
+TICK_STALE = timedelta(seconds=30)
+RESOLVE_EVERY = 60.0
+RETRY_SLACK = 2.0
+
+
+class PlaybookFaulty(Exception):
+    """No usable playbook: `faults` names every fault with its line."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(str(f) for f in faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackAccess:
+    """How Slack is reached and recognised. The demo fills it with the sandbox's."""
+
+    token: SecretStr
+    signing_secret: SecretStr
+    api_url: str
+
+
+def agreement_from_text(text: str, clock: Clock) -> tuple[Agreement, str]:
+    """The compiled playbook and the text's hash. Raises `PlaybookFaulty`."""
+    result = load_playbook(text, today=clock.business().date())
+    if result.agreement is None:
+        raise PlaybookFaulty(result.faults)
+    return result.agreement, result.sha256
+
+
+def bring_in_force(runtime: Runtime, text: str) -> Agreement:
+    """Compile `text` and make it the version in force unless it is already."""
+    agreement, sha256 = agreement_from_text(text, runtime.clock)
+
+    def apply(work: Work) -> Agreement:
+        version = version_in_force(work.conn, sha256)
+        if version is not None:
+            return replace(agreement, version=version)
+        work.agreement = agreement
+        return apply_playbook(work, text, sha256)
+
+    runtime.agreement = agreement
+    runtime.agreement = runtime.write_now(apply)
+    return runtime.agreement
+
+
+def stored_agreement(database: Database, clock: Clock) -> Agreement | None:
+    """The last good version as stored, when there is one that still compiles."""
+    with database.read() as conn:
+        newest = playbooks.newest_playbook(conn)
+    if newest is None:
+        return None
+    result = load_playbook(newest.body, today=clock.business().date())
+    return replace(result.agreement, version=newest.version) if result.agreement else None
+
+
+def open_runtime(
+    database: Database, clock: Clock, playbook_text: str | None, *, movable_clock: bool = False
+) -> Runtime:
+    """A runtime with an agreement in force. A faulty file leaves the last good version; none at all: PlaybookFaulty."""
+    stored = stored_agreement(database, clock)
+    faults: PlaybookFaulty | None = None
+    first: Agreement | None = stored
+    if playbook_text is not None:
+        try:
+            first = agreement_from_text(playbook_text, clock)[0]
+        except PlaybookFaulty as faulty:
+            faults = faulty
+    if first is None:
+        raise faults or PlaybookFaulty(())
+    runtime = Runtime(database, clock, stored or first, movable_clock=movable_clock)
+    if playbook_text is not None and faults is None:
+        bring_in_force(runtime, playbook_text)
+    elif faults is not None:
+        log.error("the playbook has faults; the last good version stays in force")
+    return runtime
+
+
+class House:
+    """A running Baton. Use `asgi` behind a server; its lifespan starts and stops everything."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        runtime: Runtime,
+        access: SlackAccess,
+        *,
+        web: bool = True,
+        worker: bool = True,
+        more_routes: Sequence[BaseRoute] = (),
+        around: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None,
+        spacing: timedelta = timedelta(seconds=1),
+    ) -> None:
+        self.runtime = runtime
+        self.gateway = SlackGateway(access.token.get_secret_value(), access.api_url)
+        self.identity: Identity | None = None
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._web, self._worker = web, worker
+        self._resolved = False
+        self._loops: list[asyncio.Task[None]] = []
+        self.deliverer = Deliverer(
+            database=runtime.database,
+            gateway=self.gateway,
+            render=render_row,
+            make_work=runtime.make_work,
+            clock=runtime.clock,
+            run_in_thread=runtime.call,
+            after_sent=after_sent,
+            after_failure=after_failure,
+            worker=self.name,
+            spacing=spacing,
+        )
+        self._around = around
+        self.ticker = Ticker(runtime, worker=self.name, on_watch=self._watched)
+        runtime.wakers.delivery = self.deliverer.wake
+        runtime.wakers.tick = self.ticker.wake
+        desk = Desk(runtime, self.gateway, lambda: self.identity.team_id if self.identity else "")
+        slack = build_slack_app(
+            desk,
+            signing_secret=access.signing_secret.get_secret_value(),
+            bot_user_id=lambda: self.identity.user_id if self.identity else "",
+            bot_id=lambda: self.identity.bot_id if self.identity else "",
+        )
+        health = http.Health(alive=self._alive, ready=self._ready)
+        routes = http.routes(runtime, slack, health) if web else http.routes(runtime, None, health)
+        app = Starlette(routes=[*routes, *more_routes], lifespan=self._lifespan)
+        self.asgi: ASGIApp = Gate(
+            app,
+            clock=runtime.clock,
+            senders=SenderKeys.of(
+                [
+                    (c.name, secret_bytes(c.secret.get_secret_value()))
+                    for c in settings.intake_secrets
+                ],
+                [(c.name, c.secret.get_secret_value()) for c in settings.intake_tokens],
+            ),
+            slack_signing_secret=access.signing_secret.get_secret_value(),
+        )
+
+    async def start(self) -> None:
+        """Open the way to Slack and start the loops of this process's roles."""
+        await self.gateway.open()
+        self._loops.append(asyncio.create_task(self._meet_slack()))
+        if self._worker:
+            self._loops.append(asyncio.create_task(self.deliverer.run()))
+            self.ticker.start()
+
+    async def stop(self) -> None:
+        """Stop ringing, let sends in flight end, close."""
+        self.ticker.stop()
+        await self.deliverer.stop()
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.runtime.drain(2.0)
+        await self.gateway.close()
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            if self._around is not None:
+                await stack.enter_async_context(self._around(app))
+            await self.start()
+            stack.push_async_callback(self.stop)
+            yield
+
+    async def _meet_slack(self) -> None:
+        """Learn who we are, then find everybody; again every minute for those who are missing."""
+        while True:
+            again = RESOLVE_EVERY
+            try:
+                if self.identity is None:
+                    self.identity = await self.gateway.auth_test()
+                found = await resolve_people(self.runtime, self.gateway)
+                self._resolved = True
+                again = RETRY_SLACK if found.asked_in_vain else RESOLVE_EVERY
+                self.deliverer.wake()
+            except SlackFailure as failure:
+                log.warning("slack could not be reached", extra={"failure": str(failure)[:80]})
+                again = RETRY_SLACK
+            except Exception:
+                log.exception("people could not be looked up")
+                again = RETRY_SLACK
+            await asyncio.sleep(again)
+
+    async def _watched(self, watch: Watch) -> None:
+        """Another process put a newer playbook in force: take it over."""
+        if watch.playbook_version == self.runtime.agreement.version:
+            return
+        stored = await self.runtime.in_thread(
+            lambda: stored_agreement(self.runtime.database, self.runtime.clock)
+        )
+        if stored is not None and stored.version == watch.playbook_version:
+            self.runtime.agreement = stored
+
+    def _alive(self) -> list[str]:
+        """Red when a worker's ticks stopped."""
+        if not self._worker:
+            return []
+        ticked = self.ticker.ticked_at
+        if ticked is None or self.runtime.clock.real() - ticked > TICK_STALE:
+            return ["No tick has ended for 30 seconds: timers do not fire."]
+        return []
+
+    async def _ready(self) -> list[str]:
+        """Whether leads can be taken: without anybody found in Slack, nobody could be offered one."""
+        if self._resolved:
+            return []
+        return ["Baton is still looking up people in Slack."]

@@ -1,0 +1,76 @@
+"""What every Slack listener has at hand, and how it answers one person: an ephemeral line, a modal, a notice.
+
+What is not here: listeners (`clicks`, `forms`, `commands`, `events`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.domain.refusal import Refusal
+from bot.gateways.slack import SlackFailure, SlackGateway
+from bot.rendering.modals import render_notice_modal
+from bot.rendering.replies import refusal_text, render_reply
+from bot.rendering.views import Reader
+from bot.services.runtime import Runtime
+from bot.services.work import Member, Work
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Desk:
+    """The listeners' context. `team_id`: the workspace that this installation serves."""
+
+    runtime: Runtime
+    gateway: SlackGateway
+    team_id: Callable[[], str]
+
+    def answer_click(self, click_user: str, channel: str, trigger_id: str, sentence: str) -> None:
+        """Say something to the clicker only: in the conversation, else (modal, Home) as a small modal."""
+        if channel:
+            job = self.gateway.ephemeral(channel, click_user, render_reply(sentence))
+        else:
+            job = self._open(trigger_id, render_notice_modal("Baton", sentence), push=True)
+        self.runtime.in_background(quietly(job))
+
+    def open_modal(self, trigger_id: str, view: Mapping[str, Any], *, in_modal: bool) -> None:
+        """Open a modal, or push it on the one that is open."""
+        self.runtime.in_background(quietly(self._open(trigger_id, view, push=in_modal)))
+
+    async def update_modal(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Show something else in an open modal."""
+        await quietly(self.gateway.update_view(view_id, view))
+
+    async def _open(self, trigger_id: str, view: Mapping[str, Any], *, push: bool) -> None:
+        if push:
+            try:
+                await self.gateway.push_view(trigger_id, view)
+            except SlackFailure:
+                await self.gateway.open_view(trigger_id, view)
+            return
+        await self.gateway.open_view(trigger_id, view)
+
+
+async def quietly(job: Any) -> None:
+    """Await something whose loss costs nothing; Slack's failures are logged by their name."""
+    try:
+        await job
+    except SlackFailure as failure:
+        log.info("slack did not take it", extra={"failure": str(failure)[:80]})
+
+
+def member_of(work: Work, slack_user: str) -> Member | None:
+    """Who a verified Slack user id is; None for people Baton does not know."""
+    return work.roster.by_slack.get(slack_user)
+
+
+def sentence_of(refusal: Refusal, work: Work, actor: Member | None) -> str:
+    """A refusal in words, in the reader's zone."""
+    if refusal.sentence:
+        return refusal.sentence
+    zone = actor.zone if actor is not None else str(work.agreement.calendar.zone)
+    return refusal_text(refusal.code, refusal.facts, Reader(zone=zone, now=work.now))

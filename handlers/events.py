@@ -1,0 +1,56 @@
+"""Events from Slack: somebody looks at Home, an account changes, the app is removed.
+
+Order is not guaranteed and a backlog may be dropped: no truth lives in events alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from bot.services import mark_absence
+from bot.services.move_lead import refresh_home
+from bot.services.work import Work
+from handlers.desk import Desk, member_of
+from handlers.payloads import text_at
+
+log = logging.getLogger(__name__)
+
+
+async def on_home_opened(event: Mapping[str, Any], desk: Desk) -> None:
+    """Draw the Home tab of whoever looks at it."""
+    user = text_at(event, "user")
+    if text_at(event, "tab") not in ("home", ""):
+        return
+    await desk.runtime.write(lambda work: home_opened(work, user))
+
+
+def home_opened(work: Work, user: str) -> None:
+    """The tab is drawn through the outbox, like everything that Slack shows."""
+    member = member_of(work, user)
+    if member is not None:
+        refresh_home(work, member)
+
+
+async def on_user_change(event: Mapping[str, Any], desk: Desk) -> None:
+    """A deactivated account loses its rights and its offers at once."""
+    user = text_at(event, "user", "id")
+    changed = event.get("user")
+    deleted = bool(changed.get("deleted")) if isinstance(changed, Mapping) else False
+    await desk.runtime.write(lambda work: _user_changed(work, user, deleted=deleted))
+
+
+def _user_changed(work: Work, user: str, *, deleted: bool) -> None:
+    member = member_of(work, user)
+    if member is None:
+        return
+    if deleted:
+        mark_absence.deactivate(work, member)
+    else:
+        mark_absence.reactivate(work, member)
+
+
+async def on_app_removed(event: Mapping[str, Any]) -> None:
+    """Nothing can be delivered any more: leads keep coming in, rows wait, an admin must act."""
+    log.error("the app was removed from the workspace", extra={"event": text_at(event, "type")})

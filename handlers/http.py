@@ -1,0 +1,109 @@
+"""The HTTP routes: leads in, Slack in, health. Parse, call one service, answer.
+
+Every intake request has come through the gate: its sender is known, its body within limits. What is not here: the
+gate, Bolt's listeners, the sandbox's routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.app.async_app import AsyncApp
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bot.logs import get_logger
+from bot.services.receive_leads import Message, Received, receive_leads
+from bot.services.runtime import Runtime
+from handlers.doors import Authenticated, authenticated
+from handlers.intake_items import items_of
+from handlers.lead_body import TooMany
+
+log = get_logger(__name__)
+
+RETRY_AFTER = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What `/healthz` and `/readyz` say: sentences of what is wrong, empty when all is well."""
+
+    alive: Callable[[], list[str]]
+    ready: Callable[[], Awaitable[list[str]]]
+
+
+def routes(runtime: Runtime, slack: AsyncApp | None, health: Health) -> list[BaseRoute]:
+    """All routes of the product."""
+    handler = AsyncSlackRequestHandler(slack) if slack is not None else None
+
+    async def leads(request: Request) -> Response:
+        found = authenticated(request.scope)
+        if found is None:  # cannot happen behind the gate; never act on it
+            return _error(401, "Not authenticated.")
+        waiting = await health.ready()
+        if waiting:
+            return _error(503, waiting[0], {"Retry-After": RETRY_AFTER})
+        return await _receive(runtime, found)
+
+    async def slack_events(request: Request) -> Response:
+        if handler is None:
+            return _error(404, "Slack reaches this Baton by Socket Mode.")
+        return await handler.handle(request)
+
+    async def healthz(_: Request) -> Response:
+        return _health(health.alive())
+
+    async def readyz(_: Request) -> Response:
+        return _health(await health.ready())
+
+    return [
+        Route("/leads", leads, methods=["POST"]),
+        Route("/slack/events", slack_events, methods=["POST"]),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+    ]
+
+
+async def _receive(runtime: Runtime, found: Authenticated) -> Response:
+    items = items_of(found.data, source=found.source, now=runtime.clock.business())
+    if isinstance(items, TooMany):
+        return _error(413, items.sentence)
+    message = Message(
+        source=found.source,
+        msg_id=found.msg_id,
+        sha256=found.sha256,
+        raw=found.body,
+        items=() if found.parse_error else items,
+        parse_error=found.parse_error,
+    )
+    try:
+        received = await runtime.write(lambda work: receive_leads(work, message))
+    except (DBAPIError, PoolTimeout) as error:
+        # Nothing was stored, so nothing is acknowledged: the sender keeps the lead and comes again.
+        log.error("leads not stored", error=type(error).__name__)
+        return _error(503, "The database cannot be reached. Send it again.", {"Retry-After": "2"})
+    return _answer(received)
+
+
+def _answer(received: Received) -> Response:
+    if received.conflict:
+        return _error(
+            409,
+            "This message id came before with another body. It is kept and flagged, not applied.",
+        )
+    return JSONResponse({"results": list(received.results)}, status_code=202)
+
+
+def _health(faults: list[str]) -> Response:
+    body: dict[str, Any] = {"status": "ok" if not faults else "failing", "faults": faults}
+    return JSONResponse(body, status_code=503 if faults else 200)
+
+
+def _error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": sentence}, status_code=status, headers=dict(headers or {}))

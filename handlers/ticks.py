@@ -1,0 +1,108 @@
+"""The tick: fires what is due, and decides when to look again. APScheduler only rings the bell.
+
+Its job store loses jobs after a one-second pause and cannot be shared, so the one job is re-armed at the next due
+time, at most a second away; a commit that armed a timer rings too. What is not here: what a step does (`fire_timers`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+
+from bot.services.fire_timers import BATCH, fire_due
+from bot.services.keep_watch import Watch, keep_watch
+from bot.services.runtime import Runtime
+from bot.services.work import Work
+from storage import clocks
+
+log = logging.getLogger(__name__)
+
+LONGEST_SLEEP = timedelta(seconds=1)
+SHORTEST_SLEEP = timedelta(milliseconds=20)
+_JOB = "tick"
+
+
+class Ticker:
+    """Ticks until stopped. `on_tick` gets what the watch found (for health, a changed playbook)."""
+
+    def __init__(
+        self, runtime: Runtime, *, worker: str, on_watch: Callable[[Watch], Awaitable[None]]
+    ) -> None:
+        self._runtime = runtime
+        self._worker = worker
+        self._on_watch = on_watch
+        self._scheduler = AsyncIOScheduler(
+            timezone="UTC",
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        self._running = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        #: Real time of the last tick that ended well, for health.
+        self.ticked_at: datetime | None = None
+
+    def start(self) -> None:
+        """Begin; needs the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._scheduler.start()
+        self._arm(self._runtime.clock.real())
+
+    def stop(self) -> None:
+        """Ring no more; a tick under way ends by itself."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def wake(self) -> None:
+        """Something is due sooner, maybe now. From any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arm, self._runtime.clock.real())
+
+    async def tick(self) -> int:
+        """Fire all that is due now; how many timers were settled."""
+        async with self._running:
+            watch = await self._runtime.write(lambda work: keep_watch(work, self._worker))
+            fired = 0
+            while True:
+                some = await self._runtime.write(fire_due)
+                fired += some
+                if some < BATCH:
+                    break
+            self.ticked_at = self._runtime.clock.real()
+        await self._on_watch(watch)
+        return fired
+
+    async def _ring(self) -> None:
+        try:
+            await self.tick()
+        except Exception:  # the next tick tries again; a tick must not be the last
+            log.exception("a tick failed")
+        finally:
+            if self._scheduler.running:
+                self._arm(await self._next())
+
+    async def _next(self) -> datetime:
+        now = self._runtime.clock.real()
+        try:
+            due = await self._runtime.read(_next_due)
+        except Exception:
+            log.exception("could not read the next due time")
+            due = None
+        ahead = LONGEST_SLEEP if due is None else max(due, SHORTEST_SLEEP)
+        return now + min(ahead, LONGEST_SLEEP)
+
+    def _arm(self, at: datetime) -> None:
+        if not self._scheduler.running:
+            return
+        job = self._scheduler.get_job(_JOB)
+        if job is not None and job.next_run_time is not None and job.next_run_time <= at:
+            return
+        self._scheduler.add_job(self._ring, DateTrigger(at), id=_JOB, replace_existing=True)
+
+
+def _next_due(work: Work) -> timedelta | None:
+    due = clocks.next_due_at(work.conn)
+    return due - work.now if due is not None else None

@@ -1,0 +1,202 @@
+"""Folding: more than five offers to one person within ten minutes become one list message, breaches likewise.
+
+The single rows become `folded`, with the list's key as their reason and no `settled_at` until the list that shows them
+was delivered. A list names them in its data: `row_ids` (outbox), `lead_ids`, and `offer_ids` or `clock_ids`. What is
+not here: rendering the list, sending it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from storage import cards, outbox
+from storage.deliveries import IN_DOUBT, OutboxRow
+from storage.models import Outbox
+from storage.rows import as_row, table_of
+
+_outbox = table_of(Outbox)
+
+#: More than so many within so long, counted in business time.
+AT_MOST = 5
+WITHIN = timedelta(minutes=10)
+#: What a single message is folded into.
+LIST_OF = {"lead_card": "offers_list", "escalation": "breach_list"}
+_NAMED = ("row_ids", "lead_ids", "offer_ids", "clock_ids")
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """Single messages of one template that wait for one person, where they must be folded."""
+
+    person_id: int
+    template: str
+    lane: str
+
+
+def find_floods(conn: Connection, *, now: datetime) -> list[Flood]:
+    """Where something waits that belongs into a list. Only reads; `fold` looks again."""
+    waiting = _count_under_way(conn, list(LIST_OF), now, "pending")
+    if not waiting:
+        return []
+    sending = _count_under_way(conn, list(LIST_OF), now, "sending")
+    lists = _count_under_way(conn, list(LIST_OF.values()), now, "pending", "sending")
+    templates = [*LIST_OF, *LIST_OF.values()]
+    posted = cards.count_posted(conn, {f.person_id for f in waiting}, templates, now - WITHIN)
+
+    def is_flood(flood: Flood) -> bool:
+        person, of_list = flood.person_id, LIST_OF[flood.template]
+        if replace(flood, template=of_list) in lists or posted.get((person, of_list)):
+            return True
+        many = waiting[flood] + sending.get(flood, 0) + posted.get((person, flood.template), 0)
+        return many > AT_MOST
+
+    return [flood for flood in waiting if is_flood(flood)]
+
+
+def fold(conn: Connection, flood: Flood, *, now: datetime, real: datetime) -> int:
+    """Put what waits into a list: one that waits itself, one posted within ten minutes, else a new one.
+
+    How many rows were folded. Rows in doubt stay single: they may have been posted already.
+    """
+    waiting = _lock_waiting(conn, flood, now)
+    if not waiting or flood not in find_floods(conn, now=now):
+        return 0
+    template = LIST_OF[flood.template]
+    under_way = _lists_under_way(conn, flood)
+    if any(row.state == "sending" for row in under_way):
+        return 0  # its card will be there in a moment, and takes these in
+    names = _names_of(waiting)
+    if under_way:
+        key, data = under_way[0].card_key, _joined(under_way[0].data, names)
+        conn.execute(_outbox.update().where(_outbox.c.id == under_way[0].id).values(data=data))
+    elif (card := cards.lock_newest(conn, flood.person_id, template, now - WITHIN)) is not None:
+        key = card.card_key
+        cards.save_data(conn, key, _joined(card.data, names))
+        outbox.enqueue_edit(
+            conn, template=template, card_key=key, lane=flood.lane, now=now, real=real,
+            person_id=flood.person_id, priority=waiting[0].priority,
+        )  # fmt: skip
+    else:
+        key = f"{template}:{flood.person_id}:{waiting[0].id}"
+        if outbox.is_known(conn, key):  # its rows were given back and are folded once more
+            key = f"{key}:{uuid.uuid4().hex[:8]}"
+        outbox.enqueue_post(
+            conn, template=template, card_key=key, lane=flood.lane, priority=waiting[0].priority,
+            now=now, real=real, person_id=flood.person_id, data=names,
+        )  # fmt: skip
+    conn.execute(
+        _outbox.update()
+        .where(_outbox.c.id.in_([row.id for row in waiting]))
+        .values(state="folded", reason=key)
+    )
+    return len(waiting)
+
+
+def take_folded(
+    conn: Connection,
+    list_key: str,
+    *,
+    real: datetime,
+    shown: Iterable[int] | None = None,
+    state: str = "folded",
+) -> list[OutboxRow]:
+    """Settle what a list carried, and return it. `shown`: only these rows were on it; None: all."""
+    query = _waiting_in(list_key)
+    if shown is not None:
+        query = query.where(_outbox.c.id.in_(list(shown)))
+    rows = [as_row(OutboxRow, row) for row in conn.execute(query)]
+    conn.execute(
+        _outbox.update()
+        .where(_outbox.c.id.in_([row.id for row in rows]))
+        .values(state=state, settled_at=real)
+    )
+    return rows
+
+
+def give_back(conn: Connection, list_key: str, *, real: datetime) -> int:
+    """A list that cannot be edited any more: what it never showed is sent singly or in a new list. How many."""
+    ids = [row.id for row in conn.execute(_waiting_in(list_key))]
+    conn.execute(
+        _outbox.update()
+        .where(_outbox.c.id.in_(ids))
+        .values(state="pending", reason="", not_before=real)
+    )
+    return len(ids)
+
+
+def _waiting_in(list_key: str) -> Any:
+    return (
+        select(_outbox)
+        .where(
+            _outbox.c.state == "folded",
+            _outbox.c.reason == list_key,
+            _outbox.c.settled_at.is_(None),
+        )
+        .order_by(_outbox.c.id)
+    )
+
+
+def _count_under_way(
+    conn: Connection, templates: Sequence[str], now: datetime, *states: str
+) -> dict[Flood, int]:
+    of = (_outbox.c.person_id, _outbox.c.template, _outbox.c.lane)
+    rows = conn.execute(
+        select(*of, func.count().label("many"))
+        .where(
+            _outbox.c.state.in_(states), ~_outbox.c.edits, _outbox.c.template.in_(templates),
+            _outbox.c.show_at <= now, _outbox.c.person_id.is_not(None),
+        )
+        .group_by(*of)
+        .order_by(*of)
+    )  # fmt: skip
+    return {Flood(row.person_id, row.template, row.lane): int(row.many) for row in rows}
+
+
+def _lists_under_way(conn: Connection, flood: Flood) -> list[OutboxRow]:
+    """The person's list posts that wait or are being sent, locked until the transaction ends."""
+    rows = conn.execute(
+        select(_outbox)
+        .where(
+            _outbox.c.state.in_(("pending", "sending")), ~_outbox.c.edits,
+            _outbox.c.template == LIST_OF[flood.template], _outbox.c.person_id == flood.person_id,
+            _outbox.c.lane == flood.lane,
+        )
+        .order_by(_outbox.c.id)
+        .with_for_update()
+    )  # fmt: skip
+    return [as_row(OutboxRow, row) for row in rows]
+
+
+def _lock_waiting(conn: Connection, flood: Flood, now: datetime) -> list[OutboxRow]:
+    rows = conn.execute(
+        select(_outbox)
+        .where(
+            _outbox.c.state == "pending", ~_outbox.c.edits, _outbox.c.show_at <= now,
+            _outbox.c.template == flood.template, _outbox.c.person_id == flood.person_id,
+            _outbox.c.lane == flood.lane, _outbox.c.reason.not_like(f"{IN_DOUBT}%"),
+        )
+        .order_by(_outbox.c.id)
+        .with_for_update(skip_locked=True)
+    )  # fmt: skip
+    return [as_row(OutboxRow, row) for row in rows]
+
+
+def _names_of(rows: Sequence[OutboxRow]) -> dict[str, Any]:
+    return {
+        "row_ids": [row.id for row in rows],
+        "lead_ids": [row.lead_id for row in rows if row.lead_id is not None],
+        "offer_ids": [row.offer_id for row in rows if row.offer_id is not None],
+        "clock_ids": [row.clock_id for row in rows if row.clock_id is not None],
+    }
+
+
+def _joined(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, each id once, the old ones first."""
+    more = {name: list(dict.fromkeys([*old.get(name, []), *new.get(name, [])])) for name in _NAMED}
+    return {**old, **more}

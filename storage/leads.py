@@ -1,0 +1,302 @@
+"""Leads and the keys by which the outside world knows them. Status moves only by `move_lead`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, exists, func, or_, select
+
+from bot.domain.funnel import Status
+from bot.domain.lead import LeadFacts, is_personal_mailbox
+from storage.models import LeadKeys, Leads, Offers
+from storage.rows import as_row, insert_if_new, table_of
+
+_leads = table_of(Leads)
+_keys = table_of(LeadKeys)
+_offers = table_of(Offers)
+
+FACT_NAMES = (
+    "source", "external_id", "email", "first_name", "last_name", "title", "company", "phone", "country",
+    "language", "employees", "industry", "message", "source_score", "campaign", "visits",
+    "account_owner", "url",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRow:
+    """A lead as stored. See `storage.models.Leads` for the columns."""
+
+    id: int
+    status: str
+    kind: str
+    round: int
+    version: int
+    current_offer_id: str | None
+    review_id: str | None
+    owner_id: int | None
+    team: str
+    playbook_version: int
+    sla_name: str
+    score: int
+    reasons: list[Any]
+    fast_lane: bool
+    source: str
+    external_id: str
+    email: str
+    email_key: str | None
+    first_name: str
+    last_name: str
+    title: str
+    company: str
+    phone: str
+    country: str
+    language: str
+    employees: int
+    industry: str
+    message: str
+    source_score: int
+    score_reasons: list[Any]
+    campaign: str
+    visits: int
+    account_owner: str
+    url: str
+    extra: dict[str, Any]
+    arrived_at: datetime
+    occurred_at: datetime
+    news_key: str
+    status_at: datetime
+    first_offered_at: datetime | None
+    accepted_at: datetime | None
+    touched_at: datetime | None
+    touches: int
+    lapses: int
+    wake_at: datetime | None
+    wake_rep_id: int | None
+    reason: str
+    note_id: int | None
+    reviewer_id: int | None
+    suppressed: bool
+
+    @property
+    def state(self) -> Status:
+        """The status as the domain's enum."""
+        return Status(self.status)
+
+    def facts(self) -> LeadFacts:
+        """What the rules may look at."""
+        return LeadFacts(
+            **{name: getattr(self, name) for name in FACT_NAMES},
+            score_reasons=tuple(str(r) for r in self.score_reasons),
+            occurred_at=self.occurred_at,
+            extra=dict(self.extra),
+        )
+
+
+def fold(text: str) -> str:
+    """Text as it is searched: lower case, one space between words."""
+    return " ".join(text.casefold().split())
+
+
+def _fact_values(facts: LeadFacts) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(facts, name) for name in FACT_NAMES}
+    values["score_reasons"] = list(facts.score_reasons)
+    values["extra"] = dict(facts.extra)
+    words = (facts.name, facts.company, facts.email, facts.phone, facts.external_id)
+    values["search_text"] = fold(" ".join(w for w in words if w))
+    return values
+
+
+def find_by_key(conn: Connection, source: str, external_id: str) -> int | None:
+    """The lead known to `source` as `external_id`."""
+    return conn.execute(
+        select(_keys.c.lead_id).where(_keys.c.source == source, _keys.c.external_id == external_id)
+    ).scalar_one_or_none()
+
+
+def find_by_email(conn: Connection, email: str) -> int | None:
+    """The lead whose personal mailbox `email` is; role mailboxes never join."""
+    if not is_personal_mailbox(email):
+        return None
+    return conn.execute(
+        select(_leads.c.id).where(_leads.c.email_key == email.strip().lower())
+    ).scalar_one_or_none()
+
+
+def add_key(conn: Connection, lead_id: int, source: str, external_id: str) -> bool:
+    """Remember another name of a lead. False when the name is taken."""
+    return insert_if_new(conn, _keys, source=source, external_id=external_id, lead_id=lead_id)
+
+
+def insert_lead(
+    conn: Connection, facts: LeadFacts, *, now: datetime, kind: str, news_key: str
+) -> int:
+    """Insert a lead in `received`. IntegrityError when its personal e-mail just became another lead's."""
+    email_key = facts.email.strip().lower() if is_personal_mailbox(facts.email) else None
+    values = _fact_values(facts) | {
+        "status": Status.RECEIVED.value,
+        "kind": kind,
+        "email_key": email_key,
+        "reasons": [],
+        "arrived_at": now,
+        "status_at": now,
+        "occurred_at": facts.occurred_at or now,
+        "news_key": news_key,
+    }
+    return int(conn.execute(_leads.insert().values(**values).returning(_leads.c.id)).scalar_one())
+
+
+def lock_lead(conn: Connection, lead_id: int) -> LeadRow | None:
+    """The lead, locked until the transaction ends (PostgreSQL; on SQLite the writer is alone anyway)."""
+    row = conn.execute(select(_leads).where(_leads.c.id == lead_id).with_for_update()).one_or_none()
+    return as_row(LeadRow, row) if row is not None else None
+
+
+def read_lead(conn: Connection, lead_id: int) -> LeadRow | None:
+    """The lead, not locked."""
+    row = conn.execute(select(_leads).where(_leads.c.id == lead_id)).one_or_none()
+    return as_row(LeadRow, row) if row is not None else None
+
+
+def lead_id_of_offer(conn: Connection, offer_id: str) -> int | None:
+    """The lead that an offer is about: read without a lock, so that the lead can be locked first."""
+    return conn.execute(
+        select(_offers.c.lead_id).where(_offers.c.id == offer_id)
+    ).scalar_one_or_none()
+
+
+def lead_id_of_review(conn: Connection, review_id: str) -> int | None:
+    """The lead whose present stay in review has this id."""
+    return conn.execute(
+        select(_leads.c.id).where(_leads.c.review_id == review_id)
+    ).scalar_one_or_none()
+
+
+def move_lead(
+    conn: Connection,
+    lead: LeadRow,
+    *,
+    sources: Iterable[Status],
+    to: Status,
+    now: datetime,
+    offer_id: str | None = None,
+    rep_id: int | None = None,
+    review_id: str | None = None,
+    changes: dict[str, Any] | None = None,
+) -> LeadRow | None:
+    """The guarded transition: one conditional UPDATE whose row count decides. None when the guard failed.
+
+    `offer_id`: it must still be the current offer; `rep_id`: that offer must be held by this person;
+    `review_id`: it must still be this stay in review.
+    """
+    guard = [_leads.c.id == lead.id, _leads.c.status.in_([s.value for s in sources])]
+    if offer_id is not None:
+        guard.append(_leads.c.current_offer_id == offer_id)
+    if rep_id is not None:
+        held = and_(
+            _offers.c.id == _leads.c.current_offer_id,
+            _offers.c.rep_id == rep_id,
+            _offers.c.state.in_(("open", "accepted")),
+        )
+        guard.append(exists().where(held))
+    if review_id is not None:
+        guard.append(_leads.c.review_id == review_id)
+    values: dict[str, Any] = dict(changes or {})
+    values["status"] = to.value
+    values["version"] = _leads.c.version + 1
+    if to.value != lead.status:
+        values["status_at"] = now
+    row = conn.execute(
+        _leads.update().where(*guard).values(**values).returning(*_leads.c)
+    ).one_or_none()
+    return as_row(LeadRow, row) if row is not None else None
+
+
+def save_lead(conn: Connection, lead: LeadRow, **changes: Any) -> LeadRow:
+    """Change fields other than the status of a locked lead; the version counts up."""
+    row = conn.execute(
+        _leads.update()
+        .where(_leads.c.id == lead.id)
+        .values(version=_leads.c.version + 1, **changes)
+        .returning(*_leads.c)
+    ).one()
+    return as_row(LeadRow, row)
+
+
+def save_facts(conn: Connection, lead: LeadRow, facts: LeadFacts, **changes: Any) -> LeadRow:
+    """Write newer facts over a locked lead; all its keys stay known in `lead_keys`."""
+    values = _fact_values(facts)
+    if lead.email_key is None and is_personal_mailbox(facts.email):
+        email_key = facts.email.strip().lower()
+        if find_by_email(conn, email_key) is None:
+            values["email_key"] = email_key
+    return save_lead(conn, lead, **values, **changes)
+
+
+def list_by_ids(conn: Connection, ids: Sequence[int]) -> list[LeadRow]:
+    """Leads in the order of `ids`."""
+    rows = conn.execute(select(_leads).where(_leads.c.id.in_(ids)))
+    found = {row.id: as_row(LeadRow, row) for row in rows}
+    return [found[i] for i in ids if i in found]
+
+
+def list_held_by(conn: Connection, person_id: int, statuses: Iterable[Status]) -> list[LeadRow]:
+    """Leads that `person_id` holds in one of `statuses`, oldest status first."""
+    rows = conn.execute(
+        select(_leads)
+        .where(_leads.c.owner_id == person_id, _leads.c.status.in_([s.value for s in statuses]))
+        .order_by(_leads.c.status_at, _leads.c.id)
+    )
+    return [as_row(LeadRow, row) for row in rows]
+
+
+def list_in_status(
+    conn: Connection,
+    statuses: Iterable[Status],
+    *,
+    teams: Sequence[str] | None = None,
+    limit: int = 200,
+) -> list[LeadRow]:
+    """Live leads in `statuses`, of `teams` when given, oldest status first."""
+    query = select(_leads).where(
+        _leads.c.status.in_([s.value for s in statuses]), _leads.c.kind != "history"
+    )
+    if teams is not None:
+        query = query.where(_leads.c.team.in_(teams))
+    rows = conn.execute(query.order_by(_leads.c.status_at, _leads.c.id).limit(limit))
+    return [as_row(LeadRow, row) for row in rows]
+
+
+def count_open_by_person(conn: Connection) -> dict[int, int]:
+    """How many leads each person holds offered or accepted (what `open_cap` limits)."""
+    rows = conn.execute(
+        select(_leads.c.owner_id, func.count())
+        .where(
+            _leads.c.status.in_(
+                [Status.OFFERED.value, Status.ACCEPTED.value, Status.WORKING.value]
+            ),
+            _leads.c.owner_id.is_not(None),
+        )
+        .group_by(_leads.c.owner_id)
+    )
+    return {int(person): int(n) for person, n in rows}
+
+
+def search_leads(conn: Connection, words: Sequence[str], *, limit: int = 200) -> list[LeadRow]:
+    """Leads whose searched text contains any of `words` (already folded); newest first."""
+    likes = [_leads.c.search_text.contains(word, autoescape=True) for word in words]
+    query = select(_leads).where(_leads.c.kind != "history")
+    if likes:
+        query = query.where(or_(*likes))
+    rows = conn.execute(query.order_by(_leads.c.id.desc()).limit(limit))
+    return [as_row(LeadRow, row) for row in rows]
+
+
+def list_search_texts(conn: Connection, *, limit: int = 20_000) -> list[tuple[int, str]]:
+    """(id, searched text) of the newest leads: what a typo is compared with."""
+    rows = conn.execute(
+        select(_leads.c.id, _leads.c.search_text).order_by(_leads.c.id.desc()).limit(limit)
+    )
+    return [(int(i), str(text)) for i, text in rows]

@@ -1,0 +1,103 @@
+"""Stored versions of the playbook, downtime records, worker heartbeats and the sandbox's clock offset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from storage.models import ClockOffset, Heartbeats, Liveness, Playbooks
+from storage.rows import as_row, insert_if_new, table_of
+
+_playbooks = table_of(Playbooks)
+_offset = table_of(ClockOffset)
+_beats = table_of(Heartbeats)
+_liveness = table_of(Liveness)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookRow:
+    """A version of the agreement as written."""
+
+    version: int
+    sha256: str
+    body: str
+    holidays: dict[str, Any]
+    applied_at: datetime
+
+
+def newest_playbook(conn: Connection) -> PlaybookRow | None:
+    """The version in force."""
+    row = conn.execute(
+        select(_playbooks)
+        .order_by(_playbooks.c.applied_at.desc(), _playbooks.c.version.desc())
+        .limit(1)
+    ).one_or_none()
+    return as_row(PlaybookRow, row) if row is not None else None
+
+
+def insert_playbook(
+    conn: Connection, *, sha256: str, body: str, holidays: dict[str, Any], now: datetime
+) -> int:
+    """Store the next version; a text that was in force before gets its old number and comes back in force."""
+    known = conn.execute(
+        _playbooks.update()
+        .where(_playbooks.c.sha256 == sha256)
+        .values(applied_at=now)
+        .returning(_playbooks.c.version)
+    ).scalar_one_or_none()
+    if known is not None:
+        return int(known)
+    version = conn.execute(
+        select(func.coalesce(func.max(_playbooks.c.version), 0) + 1)
+    ).scalar_one()
+    conn.execute(
+        _playbooks.insert().values(
+            version=version, sha256=sha256, body=body, holidays=holidays, applied_at=now
+        )
+    )
+    return int(version)
+
+
+def read_offset(conn: Connection) -> int:
+    """Seconds by which the sandbox has moved business time; 0 in production."""
+    return conn.execute(select(_offset.c.seconds).where(_offset.c.id == 1)).scalar() or 0
+
+
+def move_offset(conn: Connection, seconds: int) -> int:
+    """Move business time forward (sandbox only); the new offset in seconds."""
+    insert_if_new(conn, _offset, id=1, seconds=0)
+    return int(
+        conn.execute(
+            _offset.update()
+            .where(_offset.c.id == 1)
+            .values(seconds=_offset.c.seconds + seconds)
+            .returning(_offset.c.seconds)
+        ).scalar_one()
+    )
+
+
+def beat(conn: Connection, worker: str, real_now: datetime) -> None:
+    """This worker has just ticked."""
+    if not insert_if_new(conn, _beats, worker=worker, ticked_at=real_now):
+        conn.execute(_beats.update().where(_beats.c.worker == worker).values(ticked_at=real_now))
+
+
+def last_beat(conn: Connection) -> datetime | None:
+    """When any worker last ticked (real time)."""
+    return conn.execute(select(func.max(_beats.c.ticked_at))).scalar_one_or_none()
+
+
+def insert_downtime(conn: Connection, down_from: datetime, down_until: datetime) -> None:
+    """Record minutes in which no worker ran."""
+    conn.execute(_liveness.insert().values(down_from=down_from, down_until=down_until))
+
+
+def list_downtimes(conn: Connection) -> list[tuple[datetime, datetime]]:
+    """All recorded downtimes, oldest first."""
+    rows = conn.execute(
+        select(_liveness.c.down_from, _liveness.c.down_until).order_by(_liveness.c.id)
+    )
+    return [(a, b) for a, b in rows]

@@ -1,0 +1,403 @@
+"""The sandbox's page over HTTP: who may reach it, what each person sees, and that each doing reaches the bot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.clock import START, ManualClock
+from sandbox.model import Message, Person
+from sandbox.page import HEADERS
+from sandbox.samples import SAMPLES, lead_from_form
+from tests.unit.sandbox_kit import ANN, BEN, HELLO, REVIEW, Stage, buttons, modal, stage
+
+
+class SteppingClock(ManualClock):
+    """A clock with a step a quarter of an hour after the start."""
+
+    def next_step_at(self) -> Any:
+        step = START.replace(minute=15)
+        return step if self.now() < step else None
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[Stage]:
+    async with stage(clock=SteppingClock()) as found:
+        yield found
+
+
+@pytest.fixture
+async def browser(slack: Stage) -> AsyncIterator[httpx.AsyncClient]:
+    """What the page's own script would be: its origin, its JSON."""
+    headers = {"Origin": slack.url}
+    async with httpx.AsyncClient(base_url=slack.url, headers=headers, trust_env=False) as client:
+        yield client
+
+
+async def shown(browser: httpx.AsyncClient, person: Person, **place: str) -> str:
+    answer = await browser.get("/page/app", params={"as": person.email, **place})
+    assert answer.status_code == 200
+    return answer.text
+
+
+async def do(
+    browser: httpx.AsyncClient, what: str, person: Person = ANN, **data: Any
+) -> dict[str, Any]:
+    answer = await browser.post(f"/page/{what}", json={"person": person.email, **data})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def dm(slack: Stage, person: Person) -> str:
+    return slack.workspace.dm_id(person.user_id)
+
+
+def card(slack: Stage, person: Person, text: str = "a card", **more: Any) -> Message:
+    return slack.workspace.add_message(dm(slack, person), text, **more)
+
+
+# ---------------------------------------------------------------- who may reach it
+
+
+@pytest.mark.parametrize("path", ["/", "/page/app", "/page/static/page.js", "/page/static/nothing"])
+async def test_every_answer_carries_the_strict_headers(
+    browser: httpx.AsyncClient, path: str
+) -> None:
+    answer = await browser.get(path)
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+async def test_the_page_holds_no_inline_code_or_style(browser: httpx.AsyncClient) -> None:
+    html = (await browser.get("/")).text
+    assert "style=" not in html
+    assert "<style" not in html
+    assert html.count("<script") == html.count('<script type="module" src=') == 1
+    assert "http://" not in html.replace("http://www.w3.org", "")
+    assert "https://" not in html.replace("https://evil.example|click", "")
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "", "[::1"]
+)
+async def test_other_names_of_this_machine_are_refused(slack: Stage, host: str) -> None:
+    async with httpx.AsyncClient(base_url=slack.url, trust_env=False) as client:
+        for path in ("/", "/page/app", "/page/events", "/page/static/page.css"):
+            assert (await client.get(path, headers={"Host": host})).status_code in (400, 403)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:1"])
+async def test_loopback_names_are_taken(slack: Stage, host: str) -> None:
+    async with httpx.AsyncClient(base_url=slack.url, trust_env=False) as client:
+        assert (await client.get("/", headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "null"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "http://127.0.0.1.evil.example"},
+    ],
+)
+async def test_a_page_from_elsewhere_cannot_drive_the_sandbox(
+    slack: Stage, headers: dict[str, str]
+) -> None:
+    before = slack.workspace.now()
+    async with httpx.AsyncClient(base_url=slack.url, trust_env=False) as client:
+        for path in ("click", "view/click", "view/submit", "view/close", "command", "home",
+                     "read", "lead", "clock"):  # fmt: skip
+            body = {"person": ANN.email, "move": 600, "lead": {}}
+            answer = await client.post(f"/page/{path}", json=body, headers=headers)
+            assert answer.status_code == 403
+    assert slack.workspace.now() == before
+    assert slack.bot.requests == []
+
+
+async def test_a_form_from_elsewhere_is_no_json(browser: httpx.AsyncClient) -> None:
+    answer = await browser.post(
+        "/page/clock", content=b'{"move": 600}', headers={"Content-Type": "text/plain"}
+    )
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("clock", b"\xff{"),
+        ("clock", b"[]"),
+        ("clock", b"[" * 50_000),
+        ("clock", b'{"move": -5}'),
+        ("clock", b'{"move": true}'),
+        ("clock", b'{"move": 99999999999}'),
+        ("read", b'{"person": "nobody@acme.example", "channel": "C0REVIEW"}'),
+        ("read", b'{"person": ["ann@acme.example"]}'),
+        ("lead", b'{"lead": "Jana"}'),
+        ("command", b'{"person": "ben@acme.example", "channel": "C0REVIEW", "text": "/lead"}'),
+        ("view/submit", b'{"person": "ann@acme.example", "view": "V1", "values": {"a": 1}}'),
+        ("view/submit", b'{"person": "ann@acme.example", "view": "V1", "values": {"a": {"b": 1}}}'),
+    ],
+)
+async def test_odd_input_is_a_plain_400(
+    browser: httpx.AsyncClient, slack: Stage, path: str, body: bytes
+) -> None:
+    answer = await browser.post(
+        f"/page/{path}", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 400
+    assert slack.bot.requests == []
+
+
+async def test_a_body_without_end_is_cut_off(browser: httpx.AsyncClient) -> None:
+    answer = await browser.post("/page/lead", json={"lead": {"message": "x" * 300_000}})
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("name", ["../page.py", "..%2Fpage.py", "page.html", ""])
+async def test_only_the_pages_own_files_are_served(browser: httpx.AsyncClient, name: str) -> None:
+    assert (await browser.get(f"/page/static/{name}")).status_code == 404
+
+
+# ---------------------------------------------------------------- what each person sees
+
+
+async def test_each_person_sees_their_own_cards_and_everybodys_badge(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    card(slack, ANN, "Jana Novak, Globex")
+    assert "Jana Novak, Globex" in await shown(browser, ANN)
+    as_ben = await shown(browser, BEN)
+    assert "Jana Novak, Globex" not in as_ben
+    assert f'data-guide-who="{ANN.email}"' in as_ben
+    assert as_ben.count('aria-label="1 unread"') == 1
+
+
+async def test_reading_takes_the_badge_away(browser: httpx.AsyncClient, slack: Stage) -> None:
+    card(slack, ANN)
+    assert 'data-unread="1"' in await shown(browser, ANN)
+    await do(browser, "read", channel=dm(slack, ANN))
+    assert 'data-unread="0"' in await shown(browser, ANN)
+
+
+async def test_the_first_look_goes_to_whoever_has_news(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    card(slack, BEN)
+    assert f'data-person-email="{BEN.email}"' in (await browser.get("/")).text
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"as": "nobody@acme.example"},
+        {"as": "<script>"},
+        {"as": BEN.email, "at": REVIEW.id},  # a channel that Ben is not in
+        {"as": ANN.email, "at": "C0NOWHERE", "thread": "1.2"},
+        {"as": ANN.email, "at": "home", "thread": "<b>"},
+    ],
+)
+async def test_an_unknown_place_falls_back(
+    browser: httpx.AsyncClient, place: dict[str, str]
+) -> None:
+    answer = await browser.get("/", params=place)
+    assert answer.status_code == 200
+    assert 'data-thread=""' in answer.text
+    assert f'data-at="{REVIEW.id}"' not in answer.text
+
+
+async def test_an_ephemeral_answer_is_for_one_reader(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    slack.workspace.add_message(REVIEW.id, "for all of review")
+    slack.workspace.add_message(REVIEW.id, "for Ann", ephemeral_to=ANN.user_id)
+    slack.workspace.add_message(REVIEW.id, "for Ben", ephemeral_to=BEN.user_id)
+    html = await shown(browser, ANN, at=REVIEW.id)
+    assert html.count("Only visible to you") == 1
+    assert "for Ann" in html
+    assert "for Ben" not in html
+
+
+async def test_a_thread_opens_beside_and_a_broadcast_names_its_root(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    root = card(slack, ANN, "Jana Novak, Globex")
+    card(slack, ANN, "4 min left", thread_ts=root.ts, broadcast=True)
+    card(slack, ANN, "opened the pricing page", thread_ts=root.ts)
+    html = await shown(browser, ANN)
+    assert "2 replies" in html
+    assert "replied to a thread" in html
+    assert "opened the pricing page" not in html
+    beside = await shown(browser, ANN, at=dm(slack, ANN), thread=root.ts)
+    assert "opened the pricing page" in beside
+    assert f'data-key="r-{root.ts}"' in beside
+
+
+async def test_texts_of_a_lead_stay_text_everywhere_on_the_page(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    nasty = '<script>alert("x")</script>'
+    slack.workspace.set_modals(
+        ANN.user_id,
+        [slack.workspace.new_view(ANN.user_id, modal(title={"type": "plain_text", "text": nasty}))],
+    )
+    root = card(slack, ANN, nasty)
+    card(slack, ANN, nasty, thread_ts=root.ts, broadcast=True)
+    html = await shown(browser, ANN, at=dm(slack, ANN), thread=root.ts)
+    assert html.count("&lt;script&gt;") >= 4
+    assert "<script" not in html
+
+
+async def test_a_crowded_conversation_is_cut_to_the_newest(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    for number in range(90):
+        card(slack, ANN, f"message {number}.")
+    html = await shown(browser, ANN)
+    assert "10 earlier messages" in html
+    assert "message 89." in html
+    assert "message 9." not in html
+
+
+async def test_the_clock_stands_in_the_persons_zone(browser: httpx.AsyncClient) -> None:
+    html = await shown(browser, ANN)
+    assert ">Mon 23 Nov 09:00<" in html
+    assert "<b>09:15</b>" in html
+
+
+# ---------------------------------------------------------------- doing
+
+
+async def test_a_click_reaches_the_bot_as_that_person(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    posted = card(slack, ANN, blocks=[HELLO, buttons("accept")])
+    where: dict[str, Any] = {"channel": posted.channel, "ts": posted.ts}
+    answer = await do(browser, "click", **where, block_id="doings", action_id="accept", choice="x")
+    assert answer == {"ok": True, "warning": ""}
+    sent = slack.bot.payloads[-1]
+    assert sent["user"]["id"] == ANN.user_id
+    assert sent["actions"][0]["value"] == "offer-accept"
+
+
+async def test_a_bot_that_fails_shows_as_slacks_warning(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    posted = card(slack, ANN, blocks=[HELLO, buttons("accept")])
+    slack.bot.says({}, 500)
+    where: dict[str, Any] = {"channel": posted.channel, "ts": posted.ts}
+    answer = await do(browser, "click", **where, block_id="doings", action_id="accept")
+    assert not answer["ok"]
+    assert "Slackbot" in await shown(browser, ANN)
+
+
+async def test_a_modal_is_shown_submitted_and_its_errors_come_back(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    view = slack.workspace.new_view(ANN.user_id, modal())
+    slack.workspace.set_modals(ANN.user_id, [view])
+    html = await shown(browser, ANN)
+    assert 'data-callback-id="reject"' in html
+    assert 'for="in-note"' in html
+    assert "data-modal" not in await shown(browser, BEN)
+
+    empty = await do(browser, "view/submit", view=view.id, values={"note": {"text": None}})
+    assert empty["errors"] == {"note": "Please complete this required field."}
+    slack.bot.says({"response_action": "errors", "errors": {"note": "Which territory?"}})
+    values = {"note": {"text": "wrong one"}}
+    refused = await do(browser, "view/submit", view=view.id, values=values)
+    assert refused["errors"] == {"note": "Which territory?"}
+    assert (await do(browser, "view/submit", view=view.id, values=values))["ok"]
+    sent = slack.bot.payloads[-1]["view"]["state"]["values"]
+    assert sent == {"note": {"text": {"type": "plain_text_input", "value": "wrong one"}}}
+    assert "data-modal" not in await shown(browser, ANN)
+
+
+async def test_nobody_submits_or_closes_somebody_elses_modal(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    view = slack.workspace.new_view(ANN.user_id, modal())
+    slack.workspace.set_modals(ANN.user_id, [view])
+    values = {"note": {"text": "mine now"}}
+    assert not (await do(browser, "view/submit", BEN, view=view.id, values=values))["ok"]
+    await do(browser, "view/close", BEN, view=view.id)
+    assert "data-modal" in await shown(browser, ANN)
+    await do(browser, "view/close", view=view.id)
+    assert "data-modal" not in await shown(browser, ANN)
+
+
+async def test_only_commands_can_be_typed(browser: httpx.AsyncClient, slack: Stage) -> None:
+    refused = await do(browser, "command", channel=dm(slack, ANN), text="hello there")
+    assert "Only commands" in refused["warning"]
+    slack.bot.says({"text": "Nothing waits for you."})
+    assert (await do(browser, "command", channel=dm(slack, ANN), text=" /lead  mine "))["ok"]
+    assert "Nothing waits for you." in await shown(browser, ANN)
+
+
+async def test_looking_at_home_tells_the_bot(browser: httpx.AsyncClient, slack: Stage) -> None:
+    assert (await do(browser, "home"))["ok"]
+    assert slack.bot.payloads[-1]["event"]["type"] == "app_home_opened"
+    home = slack.workspace.new_view(ANN.user_id, {"type": "home", "blocks": [HELLO]})
+    slack.workspace.set_home(home)
+    assert f'data-view-id="{home.id}"' in await shown(browser, ANN, at="home")
+
+
+async def test_the_clock_moves_by_buttons_and_to_the_next_step(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    await do(browser, "clock", move=600)
+    assert ">Mon 23 Nov 09:10<" in await shown(browser, ANN)
+    await do(browser, "clock", move="next")
+    assert slack.workspace.now() >= START.replace(minute=15)
+    assert not (await do(browser, "clock", move="next"))["ok"]
+
+
+async def test_a_lead_from_the_form_is_posted_signed(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    slack.bot.says({"results": [{"status": "accepted"}]}, 202)
+    answer = await do(browser, "lead", lead=SAMPLES[0].values())
+    assert answer["ok"]
+    body, headers = slack.bot.requests[-1]
+    assert headers["webhook-signature"].startswith("v1,")
+    lead = json.loads(body)
+    assert (lead["email"], lead["employees"]) == ("jana.novak@globex.example", 540)
+    assert lead["occurred_at"] == START.isoformat()
+
+
+def test_a_form_gives_numbers_as_numbers_and_leaves_empty_fields_out() -> None:
+    lead = lead_from_form({"employees": "many", "source_score": " 18 ", "phone": " ", "x": "y"},
+                          "id", "now")  # fmt: skip
+    assert lead == {
+        "external_id": "id",
+        "occurred_at": "now",
+        "employees": "many",
+        "source_score": 18,
+    }
+
+
+async def test_the_stream_tells_of_changes_and_warnings(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    async with browser.stream("GET", "/page/events") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        lines = stream.aiter_lines()
+        seen: list[str] = []
+        async for line in lines:
+            seen.append(line)
+            if line == "data: {}":
+                card(slack, ANN)
+            if line.startswith('data: {"kind": "message"'):
+                slack.workspace.warn(ANN.user_id, "We had some trouble")
+            if "We had some trouble" in line:
+                break
+    assert json.loads(seen[-1].removeprefix("data: "))["people"] == [ANN.user_id]
+    assert seen.count("event: change") == 2
