@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup run test test-browser check format lock clean
+.PHONY: help setup run fresh test test-browser check format lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -12,6 +12,7 @@ UV ?= $(shell command -v uv || echo $(BIN)/uv)
 
 help:
 	@echo 'make run           Baton with a Slack sandbox in the browser; with SLACK_BOT_TOKEN: the real Slack'
+	@echo 'make fresh         the same with the sandbox emptied'
 	@echo 'make test          all tests but the browser ones; PostgreSQL comes as a wheel (or TEST_DATABASE_URL)'
 	@echo 'make test-browser  the story in a real Chromium'
 	@echo 'make check         ruff, mypy, import rules'
@@ -34,6 +35,10 @@ $(VENV)/dev.stamp: requirements-dev.txt | $(BIN)/python
 	@touch $@ $(VENV)/run.stamp
 
 run: $(VENV)/run.stamp
+	@$(BIN)/python -m bot run
+
+fresh: $(VENV)/run.stamp
+	rm -rf var/demo
 	@$(BIN)/python -m bot run
 
 test: setup

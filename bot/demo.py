@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from bot.demo_story import begin_at, tell_story
 from bot.domain.agreement import Agreement
 from bot.logs import configure_logging
+from bot.services.move_lead import REDRAW_STEP
 from bot.services.runtime import Runtime
 from bot.services.work import Work
 from bot.serving import CannotServe, make_runtime, run_server, worker_lock
@@ -90,7 +91,7 @@ class MovableClock:
 
 def next_step(work: Work) -> datetime | None:
     """When something happens next by itself."""
-    timer = clocks.next_timer(work.conn, work.now)
+    timer = clocks.next_timer(work.conn, work.now, but=REDRAW_STEP)
     shown = outbox.next_shown_at(work.conn, work.now)
     times = [t for t in (timer.due_at if timer else None, shown) if t is not None]
     return min(times, default=None)

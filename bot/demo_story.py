@@ -79,7 +79,7 @@ COLD = _lead(
     5, "Sam Reed", "Tinyco", title="Student", country="US", employees=3, source="newsletter"
 )
 WAITING = _lead(
-    6, "Lena Brandt", "Stark Logistik", title="VP Operations", country="DE", language="de",
+    6, "Lena Brandt", "Stark Logistik", title="VP Operations", country="DE", language="en",
     employees=700, source="pricing_page", visits=7, source_score=86,
     message="How do you count business hours?",
 )  # fmt: skip

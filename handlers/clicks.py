@@ -14,7 +14,16 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.domain.refusal import Refusal
 from bot.rendering.ids import ActionId, More
-from bot.services import answer_offer, manage_lead, present_forms, review_lead, work_lead
+from bot.rendering.modals import message_modal
+from bot.services import (
+    answer_offer,
+    answer_queries,
+    manage_lead,
+    present_forms,
+    present_review_forms,
+    review_lead,
+    work_lead,
+)
 from bot.services.answer_offer import Answer
 from bot.services.work import Member, Work
 from handlers.desk import Desk, member_of, sentence_of
@@ -54,20 +63,24 @@ FORMS: Mapping[ActionId | More, OpenForm] = {
     ActionId.LEAD_CLOSE: present_forms.close_form,
     More.WHY: present_forms.why_modal,
     ActionId.ESCALATION_REASSIGN: present_forms.reassign_form,
-    ActionId.LIST_REASSIGN: present_forms.reassign_form,
     More.MORE_TIME: present_forms.extend_form,
     More.EXCUSE: present_forms.excuse_form,
-    ActionId.REVIEW_OFFER: present_forms.review_offer_form,
-    ActionId.REVIEW_NURTURE: present_forms.review_nurture_form,
-    More.DISQUALIFY: present_forms.review_disqualify_form,
-    More.DETAILS: present_forms.review_details_modal,
-    ActionId.HOME_REVIEW_OPEN: present_forms.review_details_modal,
+    ActionId.REVIEW_OFFER: present_review_forms.review_offer_form,
+    ActionId.REVIEW_NURTURE: present_review_forms.review_nurture_form,
+    More.DISQUALIFY: present_review_forms.review_disqualify_form,
+    More.DETAILS: present_review_forms.review_details_modal,
+    ActionId.HOME_REVIEW_OPEN: present_review_forms.review_details_modal,
     ActionId.LIST_OPEN: present_forms.lead_modal,
+    ActionId.LIST_TEAM_OPEN: present_forms.lead_modal,
+    ActionId.LIST_REVIEW_OPEN: present_review_forms.review_details_modal,
     ActionId.HOME_OPEN: present_forms.lead_modal,
     ActionId.HOME_TEAM_OPEN: present_forms.lead_modal,
-    ActionId.LIST_SHOW_ALL: present_forms.list_modal,
-    ActionId.HOME_ABSENCE: present_forms.absence_modal,
-    ActionId.HOME_SAMPLE: present_forms.sample_modal,
+    ActionId.LIST_SHOW_ALL: lambda work, who, what: message_modal(
+        "Leads", answer_queries.lead_command(work, who, what)
+    ),
+    ActionId.HOME_ABSENCE: lambda work, who, _: message_modal(
+        "Absence", answer_queries.absence_help(work, who)
+    ),
 }
 
 

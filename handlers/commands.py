@@ -41,7 +41,7 @@ async def on_baton(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
         )
     else:
         message = await desk.runtime.read(
-            lambda work: answer_queries.baton_command(work, member_of(work, user), text)
+            lambda work: answer_queries.baton_help(work, member_of(work, user))
         )
     await ack(response_type="ephemeral", **message)
 
@@ -60,7 +60,7 @@ def _absence(work: Work, user: str, word: str, rest: str) -> Message:
         answer = mark_absence.come_back(work, actor, about)
     if isinstance(answer, Refusal):
         return render_reply(sentence_of(answer, work, actor))
-    return render_absence_note(answer_queries.absence_note(work, actor, about, word, until))
+    return render_absence_note(answer)
 
 
 def _about(work: Work, actor: Member | None, rest: str) -> tuple[Member | None, str]:

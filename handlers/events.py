@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.services import mark_absence
-from bot.services.move_lead import refresh_home
+from bot.services.open_home import open_home
 from bot.services.work import Work
 from handlers.desk import Desk, member_of
 from handlers.payloads import text_at
@@ -23,14 +23,7 @@ async def on_home_opened(event: Mapping[str, Any], desk: Desk) -> None:
     user = text_at(event, "user")
     if text_at(event, "tab") not in ("home", ""):
         return
-    await desk.runtime.write(lambda work: home_opened(work, user))
-
-
-def home_opened(work: Work, user: str) -> None:
-    """The tab is drawn through the outbox, like everything that Slack shows."""
-    member = member_of(work, user)
-    if member is not None:
-        refresh_home(work, member)
+    await desk.runtime.write(lambda work: open_home(work, member_of(work, user)))
 
 
 async def on_user_change(event: Mapping[str, Any], desk: Desk) -> None:

@@ -53,7 +53,7 @@ def build_slack_app(
     async def only_our_workspace(
         req: AsyncBoltRequest,
         resp: BoltResponse,
-        next: Callable[[], Awaitable[Any]],  # noqa: A002 - Bolt's name
+        next: Callable[[], Awaitable[Any]],
     ) -> Any:
         team = team_of(req.body)
         if team and team != desk.team_id():

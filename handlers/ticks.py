@@ -14,11 +14,9 @@ from datetime import datetime, timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
-from bot.services.fire_timers import BATCH, fire_due
+from bot.services.fire_timers import BATCH, fire_due, until_next_due
 from bot.services.keep_watch import Watch, keep_watch
 from bot.services.runtime import Runtime
-from bot.services.work import Work
-from storage import clocks
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +39,7 @@ class Ticker:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         self._running = asyncio.Lock()
+        self._again = False
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Real time of the last tick that ended well, for health.
         self.ticked_at: datetime | None = None
@@ -59,7 +58,7 @@ class Ticker:
     def wake(self) -> None:
         """Something is due sooner, maybe now. From any thread."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._arm, self._runtime.clock.real())
+            self._loop.call_soon_threadsafe(self._ring_now)
 
     async def tick(self) -> int:
         """Fire all that is due now; how many timers were settled."""
@@ -75,19 +74,27 @@ class Ticker:
         await self._on_watch(watch)
         return fired
 
+    def _ring_now(self) -> None:
+        # Ringing during a tick would be skipped (one at a time): it is noted and rung right after.
+        if self._running.locked():
+            self._again = True
+        else:
+            self._arm(self._runtime.clock.real())
+
     async def _ring(self) -> None:
         try:
             await self.tick()
         except Exception:  # the next tick tries again; a tick must not be the last
             log.exception("a tick failed")
         finally:
+            again, self._again = self._again, False
             if self._scheduler.running:
-                self._arm(await self._next())
+                self._arm(self._runtime.clock.real() if again else await self._next())
 
     async def _next(self) -> datetime:
         now = self._runtime.clock.real()
         try:
-            due = await self._runtime.read(_next_due)
+            due = await self._runtime.read(until_next_due)
         except Exception:
             log.exception("could not read the next due time")
             due = None
@@ -101,8 +108,3 @@ class Ticker:
         if job is not None and job.next_run_time is not None and job.next_run_time <= at:
             return
         self._scheduler.add_job(self._ring, DateTrigger(at), id=_JOB, replace_existing=True)
-
-
-def _next_due(work: Work) -> timedelta | None:
-    due = clocks.next_due_at(work.conn)
-    return due - work.now if due is not None else None

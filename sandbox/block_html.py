@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ class Surface:
     reader: Reader
 
 
+@cache
 def environment() -> Environment:
-    """The one jinja environment of the page."""
+    """The one jinja environment of the page; it holds no state but compiled templates."""
     env = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,

@@ -31,7 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sandbox.block_html import environment
 from sandbox.model import Change, Person
 from sandbox.rendering import PageModel, resolve_place
-from sandbox.samples import lead_from_form
+from sandbox.samples import SAMPLES, SOURCES, lead_from_form
 from sandbox.workspace import Workspace
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -170,6 +170,8 @@ class SandboxPage:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._env: Environment = environment()
+        #: How often each sample lead was posted: it is another person every time.
+        self._turns = [0] * len(SAMPLES)
 
     # ------------------------------------------------------------ reading
 
@@ -186,7 +188,10 @@ class SandboxPage:
         place = resolve_place(
             self._workspace, query.get("as", ""), query.get("at", ""), query.get("thread", "")
         )
-        values = PageModel(self._workspace, self._env, place).values()
+        values = PageModel(self._workspace, self._env, place).values() | {
+            "samples": [(s, s.values(turn)) for s, turn in zip(SAMPLES, self._turns, strict=True)],
+            "sources": SOURCES,
+        }
         html = self._env.get_template(template).render(values)
         return HTMLResponse(html, headers={"Cache-Control": "no-store"})
 
@@ -283,7 +288,12 @@ class SandboxPage:
         at = self._workspace.now().isoformat()
         lead = lead_from_form(fields, f"sandbox-{secrets.token_hex(5)}", at)
         status, answer = await self._workspace.post_lead(lead)
-        return {"ok": status == 202, "status": status, "answer": answer}
+        sample = data.get("sample")
+        following: dict[str, str] = {}
+        if status == 202 and type(sample) is int and 0 <= sample < len(SAMPLES):
+            self._turns[sample] += 1
+            following = SAMPLES[sample].values(self._turns[sample])
+        return {"ok": status == 202, "status": status, "answer": answer, "following": following}
 
     async def clock(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Move the business clock: by seconds, or to the next step."""

@@ -18,7 +18,6 @@ from jinja2 import Environment
 from sandbox.block_html import Surface, render_blocks
 from sandbox.model import BOT_USER_ID, Channel, Person, View
 from sandbox.mrkdwn import Reader
-from sandbox.samples import SAMPLES, SOURCES
 from sandbox.state import State
 from sandbox.timeline import APP_NAME, Place, Timeline, hue_of
 
@@ -112,8 +111,6 @@ class PageModel:
             "home": self._view(self.state.homes.get(self.me.user_id), "home"),
             "modal": self._modal(),
             "commands": COMMAND_EXAMPLES,
-            "samples": SAMPLES,
-            "sources": SOURCES,
         }
 
     # ------------------------------------------------------------ above the workspace

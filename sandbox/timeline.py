@@ -133,10 +133,14 @@ class Timeline:
 
     @staticmethod
     def _follows(message: Message, before: Message | None) -> bool:
-        """Whether it stands under the same name as the one before, without a head of its own."""
+        """Whether it stands under the same name as the one before, without a head of its own.
+
+        Unlike in Slack, a card always has its head: two cards in a row are easier told apart.
+        """
         return (
             before is not None
             and before.user == message.user
+            and not message.blocks
             and not message.ephemeral_to
             and not before.ephemeral_to
             and float(message.ts) - float(before.ts) < FOLLOW_SECONDS

@@ -217,11 +217,11 @@ def next_due_at(conn: Connection) -> datetime | None:
     ).scalar_one_or_none()
 
 
-def next_timer(conn: Connection, after: datetime) -> TimerRow | None:
-    """The first armed timer that is due after `after`: the sandbox's "to the next step"."""
+def next_timer(conn: Connection, after: datetime, *, but: str = "") -> TimerRow | None:
+    """The first armed timer that is due after `after`, leaving out the step `but`."""
     row = conn.execute(
         select(_timers)
-        .where(_timers.c.state == "armed", _timers.c.due_at > after)
+        .where(_timers.c.state == "armed", _timers.c.due_at > after, _timers.c.step != but)
         .order_by(_timers.c.due_at, _timers.c.id)
         .limit(1)
     ).one_or_none()

@@ -27,6 +27,7 @@ from bot.rendering.rich import (
     SELECT_MAX,
     Block,
     Element,
+    Message,
     View,
     at,
     bold,
@@ -319,6 +320,11 @@ def render_notice_modal(title: str, text: str) -> View:
     """A sentence where a form was expected: a refusal, "loading", a confirmation."""
     blocks = [rich_text(lines(line(literal(text, 1000))))]
     return modal(CallbackId.NOTICE, title, blocks, close="Close")
+
+
+def message_modal(title: str, message: Message) -> View:
+    """A message's blocks as a modal: what a command answers, opened by a button."""
+    return modal(CallbackId.NOTICE, title, list(message["blocks"]), close="Close")
 
 
 _FAULTS: dict[ModalFault, tuple[BlockId, str]] = {

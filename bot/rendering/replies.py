@@ -15,6 +15,7 @@ from bot.rendering.ids import ActionId, BlockId, CallbackId
 from bot.rendering.lists import lead_row, lead_rows
 from bot.rendering.rich import (
     Block,
+    Element,
     Message,
     Part,
     View,
@@ -43,6 +44,7 @@ from bot.rendering.wording_why import why_sentence, why_time
 
 MATCHES = 8
 TABLE_ROWS = 20
+MODAL_ROWS = 90
 WHY_STEPS = 30
 REPLY_MAX = 2900
 
@@ -132,25 +134,36 @@ _EMPTY = {
 def render_lead_table(view: LeadTable) -> Message:
     """`/lead mine | team | overdue`."""
     if not view.lines:
-        return render_reply(_EMPTY.get(view.what, "No leads."))
+        return render_reply(_table_title(view))
+    return message(_table_title(view), _table_blocks(view, TABLE_ROWS))
+
+
+def render_lead_table_modal(view: LeadTable) -> View:
+    """The same as a modal, for `Show all`; with room for more rows."""
+    return modal(CallbackId.NOTICE, "Leads", _table_blocks(view, MODAL_ROWS), close="Close")
+
+
+def _table_title(view: LeadTable) -> str:
+    if not view.lines:
+        return _EMPTY.get(view.what, "No leads.")
     total = max(view.total, len(view.lines))
     scope = f" in {escape.clean(view.scope, 30)}" if view.scope else ""
     count = wording.plural(total, "lead")
-    title = {
+    return {
         "mine": f"You have {count}, soonest due first.",
         "team": f"{count} open{scope}, soonest due first.",
         "overdue": f"{count} overdue{scope}, oldest first.",
     }.get(view.what, f"{count}.")
+
+
+def _table_blocks(view: LeadTable, limit: int) -> list[Block | None]:
     action = ActionId.LIST_OPEN if view.what == "mine" else ActionId.LIST_TEAM_OPEN
-    more = wording.and_more(min(len(view.lines), TABLE_ROWS), total)
-    return message(
-        title,
-        [
-            rich_text(lines(line(bold(title)))),
-            *lead_rows(view.lines, view.reader, action, limit=TABLE_ROWS),
-            context(more) if more else None,
-        ],
-    )
+    more = wording.and_more(min(len(view.lines), limit), max(view.total, len(view.lines)))
+    return [
+        rich_text(lines(line(bold(_table_title(view))))),
+        *lead_rows(view.lines, view.reader, action, limit=limit),
+        context(more) if more else None,
+    ]
 
 
 def render_why(view: Why) -> Message:

@@ -30,7 +30,6 @@ TEXT_MAX = 3000  # chat.update refuses more than 4,000; escaping adds some
 TEXT_HARD = 3900
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
-BLOCKS_TEXT = 9000  # msg_blocks_too_long above about 9,500
 BUTTON_MAX = 30
 OPTION_MAX = 75
 OVERFLOW_MAX = 5
@@ -268,18 +267,3 @@ def modal(
 def home(blocks: Iterable[Block | None]) -> View:
     """A Home tab."""
     return {"type": "home", "blocks": [block for block in blocks if block][:VIEW_BLOCKS]}
-
-
-def text_length(blocks: Iterable[Block]) -> int:
-    """Characters of all texts in `blocks`, as Slack's undocumented total counts them (about)."""
-    total = 0
-    stack: list[Any] = list(blocks)
-    while stack:
-        item = stack.pop()
-        if isinstance(item, dict):
-            if isinstance(item.get("text"), str):
-                total += len(item["text"])
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-    return total

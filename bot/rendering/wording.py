@@ -220,3 +220,10 @@ ENDED: dict[CardState, str] = {
     CardState.TAKEN_BACK: "Taken back",
     CardState.MOVED_ON: "Moved on",
 }
+
+
+ABSENCE_HELP = (
+    "Type /baton away until monday (or 3d, or a date): your open offers go to a colleague at once, "
+    "your accepted leads go to your manager as a list.\n"
+    "Type /baton back when you are back."
+)

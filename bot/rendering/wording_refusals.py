@@ -144,6 +144,12 @@ _SAY: Mapping[str, Say] = {
     "not_allowed": _not_allowed,
     "needs_note": _always("This reason needs a note: say in a few words why."),
     "needs_reason": _always("Choose a reason."),
+    "needs_outcome": _always("Choose how it went."),
+    "needs_person": _always("Choose a rep."),
+    "needs_span": _always("Choose how much time."),
+    "needs_target": _always("Choose where it goes."),
+    "bad_value": _always("Write a number, or leave it empty."),
+    "date_invalid": _always("Choose a day."),
     "unknown_reason": _always(
         "This reason is not in the playbook any more. Open the form again and choose another."
     ),

@@ -14,7 +14,15 @@ from bot.domain.access import Deed
 from bot.domain.agreement import ClockKind, RecycleReason, RejectReason
 from bot.domain.funnel import Action, Actor, Status
 from bot.domain.refusal import Refusal
-from bot.services.move_lead import UNDO_FOR, Acting, Ending, lock_of_offer, move, write
+from bot.services.move_lead import (
+    UNDO_FOR,
+    Acting,
+    Ending,
+    lock_of_offer,
+    move,
+    redraw_later,
+    write,
+)
 from bot.services.offer_lead import Guard, accept_offer, enter_review, offer_next
 from bot.services.refuse import authorise, explain, stale
 from bot.services.run_clocks import end_clock, resume_clock, running_clock
@@ -58,6 +66,7 @@ def accept(work: Work, actor: Member | None, offer_id: str) -> Answer:
     if moved is None:
         return explain(work, lead, who)
     accept_offer(work, moved, offer)
+    redraw_later(work, moved, UNDO_FOR)
     return Done(lead.id)
 
 
@@ -100,7 +109,8 @@ def undo(work: Work, actor: Member | None, offer_id: str) -> Answer:
         return found
     lead, offer, who = found
     if offer.accepted_at is None or work.now - offer.accepted_at > UNDO_FOR:
-        return Refusal("undo_too_late")
+        until = offer.accepted_at + UNDO_FOR if offer.accepted_at else work.now
+        return Refusal("undo_too_late", facts=(("until", until),))
     moved = move(
         work,
         lead,

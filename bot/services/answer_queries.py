@@ -15,12 +15,14 @@ from bot.domain.access import Bond, Deed, may
 from bot.domain.agreement import Role
 from bot.domain.funnel import OPEN, Status
 from bot.domain.refusal import Refusal
+from bot.rendering import wording
 from bot.rendering.replies import (
     render_help,
     render_lead_matches,
     render_lead_summary,
     render_lead_table,
     render_refusal,
+    render_reply,
     render_why,
 )
 from bot.rendering.rich import Message, View
@@ -74,6 +76,13 @@ def baton_help(work: Work, actor: Member | None) -> Message:
     if actor is None or not actor.active:
         return say_refusal(work, actor, no_member(actor))
     return _help(work, actor)
+
+
+def absence_help(work: Work, actor: Member | None) -> Message:
+    """How to say that one is away, for the button on Home."""
+    if actor is None or not actor.active:
+        return say_refusal(work, actor, no_member(actor))
+    return render_reply(wording.ABSENCE_HELP)
 
 
 def home_view(work: Work, member: Member, *, offer_sample: bool = False) -> View:

@@ -203,9 +203,9 @@ class Deliverer:
 
     async def _send(self, row: OutboxRow, send: Send) -> None:
         real = self._clock.real()
-        if (until := self._pace.closed_until(send.method, real)) is not None:
-            # Since we claimed it, another call was told to wait.
-            await self._put_off(row, until, "busy")
+        if (until := self._pace.closed_until(send.method, real, row.lane)) is not None:
+            # Since we claimed it, another call was made or told to wait.
+            await self._put_off(row, until, "paced")
             return
         if send.method is Method.POST:
             self._pace.note_post(row.lane, real)

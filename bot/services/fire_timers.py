@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
 from sqlalchemy.exc import DBAPIError
 
@@ -16,7 +17,7 @@ from bot.domain.agreement import ClockKind, StepKind
 from bot.domain.funnel import Action, Status
 from bot.domain.sla import ParsedStep, parse_step
 from bot.services.escalate import escalate
-from bot.services.move_lead import SYSTEM, Ending, redraw, write
+from bot.services.move_lead import REDRAW_STEP, SYSTEM, Ending, redraw, write
 from bot.services.offer_lead import Guard, current_offer, enter_review, offer_next
 from bot.services.receive_leads import judge_or_wait
 from bot.services.run_clocks import end_clock
@@ -60,6 +61,12 @@ def fire_due(work: Work, limit: int = BATCH) -> int:
     return settled
 
 
+def until_next_due(work: Work) -> timedelta | None:
+    """How long until the next armed timer is due (business time); None when none is armed."""
+    due = clocks.next_due_at(work.conn)
+    return due - work.now if due is not None else None
+
+
 def _fire_lead(work: Work, lead_id: int, due: list[TimerRow]) -> None:
     lead = leads.lock_lead(work.conn, lead_id)
     if lead is None:
@@ -84,6 +91,8 @@ def _fire_lead_timer(work: Work, lead: LeadRow, timer: TimerRow) -> None:
     if timer.step == "wake" and lead.status == Status.NURTURING.value:
         write(work, lead.id, "step_fired", data={"step": "wake"})
         wake_lead(work, lead, why=lead.reason, as_agreed=True)
+    elif timer.step == REDRAW_STEP:
+        redraw(work, lead)
     elif timer.step == "judge" and lead.status == Status.RECEIVED.value:
         judge_or_wait(work, lead, timer.generation + 1)
 
@@ -221,8 +230,9 @@ def _reoffer(work: Work, lead: LeadRow, clock: ClockRow, timer: TimerRow, step: 
 
 
 def _review(work: Work, lead: LeadRow, clock: ClockRow, timer: TimerRow, step: ParsedStep) -> None:
+    """An accept or route clock that ends with marketing instead of another rep."""
     offer = current_offer(work, lead)
-    if lead.status != Status.OFFERED.value or offer is None:
+    if lead.status not in (Status.OFFERED.value, Status.RECEIVED.value):
         return
     enter_review(
         work,
@@ -230,8 +240,8 @@ def _review(work: Work, lead: LeadRow, clock: ClockRow, timer: TimerRow, step: P
         Action.EXHAUST,
         SYSTEM,
         reason="not_accepted",
-        guard=Guard(offer_id=offer.id),
-        ending=Ending(offer, "lapsed"),
+        guard=Guard(offer_id=offer.id) if offer else None,
+        ending=Ending(offer, "lapsed") if offer else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""What delivery's outcomes mean for a lead: a card that came late moves the clocks, one that cannot come moves the lead.
+"""What delivery means for a lead: a card that came late moves the clocks, one that cannot come moves the lead.
 
 Called by `deliver` in the transaction that settles the row. What is not here: sending.
 """

@@ -14,8 +14,8 @@ from bot.domain.funnel import Action, Actor, Status
 from bot.domain.refusal import Refusal
 from bot.services.answer_offer import Answer, Done, held_lead, keep_note
 from bot.services.move_lead import Acting, Ending, redraw, write
-from bot.services.present_escalation import excusable_clock
 from bot.services.offer_lead import Guard, open_offer
+from bot.services.present_escalation import excusable_clock
 from bot.services.refuse import explain
 from bot.services.run_clocks import longer_due, move_due
 from bot.services.work import Member, Work

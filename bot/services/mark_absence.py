@@ -1,4 +1,4 @@
-"""People who are away, leave or come back: their offers go to the next rep, their accepted leads to the manager as a list.
+"""People who are away, leave or come back: offers go to the next rep, accepted leads to the manager as a list.
 
 Absence, leaving the playbook and deactivation in Slack all end in `release_leads`. What is not here: parsing
 "until monday" (`bot.domain.absence`).
@@ -6,12 +6,14 @@ Absence, leaving the playbook and deactivation in Slack all end in `release_lead
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.access import Bond, Deed, may
 from bot.domain.funnel import OWNED, Action, Status
 from bot.domain.refusal import Refusal
-from bot.services.answer_offer import Answer, Done
+from bot.rendering.views import Reader
+from bot.rendering.views_pages import AbsenceNote
 from bot.services.escalate import receiver_of
 from bot.services.move_lead import SYSTEM, Ending, refresh_home
 from bot.services.offer_lead import Guard, current_offer, offer_next
@@ -21,7 +23,7 @@ from storage import journal, leads, outbox, people
 
 def go_away(
     work: Work, actor: Member | None, about: Member | None, until: datetime | None
-) -> Answer:
+) -> AbsenceNote | Refusal:
     """`about` is away from now until `until` (None: until they say they are back)."""
     refusal = _may_say(work, actor, about)
     if refusal is not None or actor is None or about is None:
@@ -34,12 +36,12 @@ def go_away(
     )
     _write(work, about, "away", actor, until=until.isoformat() if until else None)
     work.forget_roster()
-    release_leads(work, work.roster.by_id[about.id], "absent")
+    released = release_leads(work, work.roster.by_id[about.id], "absent")
     refresh_home(work, about)
-    return Done(0, "away")
+    return _note(work, actor, about, away=True, until=until, released=released)
 
 
-def come_back(work: Work, actor: Member | None, about: Member | None) -> Answer:
+def come_back(work: Work, actor: Member | None, about: Member | None) -> AbsenceNote | Refusal:
     """`about` takes leads again."""
     refusal = _may_say(work, actor, about)
     if refusal is not None or actor is None or about is None:
@@ -50,7 +52,7 @@ def come_back(work: Work, actor: Member | None, about: Member | None) -> Answer:
     _write(work, about, "back", actor)
     work.forget_roster()
     refresh_home(work, about)
-    return Done(0, "back")
+    return _note(work, actor, about, away=False)
 
 
 def deactivate(work: Work, about: Member) -> None:
@@ -71,11 +73,21 @@ def reactivate(work: Work, about: Member) -> None:
         work.forget_roster()
 
 
-def release_leads(work: Work, about: Member, why: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What became of somebody's leads: offers that moved on, accepted leads that were listed, and to whom."""
+
+    moved_on: int = 0
+    kept: int = 0
+    manager: str = ""
+
+
+def release_leads(work: Work, about: Member, why: str) -> Released:
     """Open offers go to the next rep at once; accepted leads keep their clocks and go as one list to the manager.
 
     `why`: "absent" or "left".
     """
+    moved_on = 0
     for row in leads.list_held_by(work.conn, about.id, [Status.OFFERED]):
         lead = leads.lock_lead(work.conn, row.id)
         offer = current_offer(work, lead) if lead is not None else None
@@ -89,13 +101,14 @@ def release_leads(work: Work, about: Member, why: str) -> None:
             guard=Guard(offer_id=offer.id),
             ending=Ending(offer, "withdrawn", why),
         )
+        moved_on += 1
     owned = leads.list_held_by(work.conn, about.id, OWNED)
     if not owned:
-        return
+        return Released(moved_on)
     team = (about.person.team if about.person else "") or owned[0].team
     receiver = receiver_of(work, "manager", team=team, about=about.id, marketing=False)
     if receiver.member is None:
-        return
+        return Released(moved_on, len(owned))
     outbox.enqueue_post(
         work.conn,
         template="handover",
@@ -109,6 +122,28 @@ def release_leads(work: Work, about: Member, why: str) -> None:
         data={"lead_ids": [r.id for r in owned], "about": about.id, "why": why},
     )
     work.wake = True
+    return Released(moved_on, len(owned), receiver.member.name)
+
+
+def _note(
+    work: Work,
+    actor: Member,
+    about: Member,
+    *,
+    away: bool,
+    until: datetime | None = None,
+    released: Released | None = None,
+) -> AbsenceNote:
+    released = released or Released()
+    return AbsenceNote(
+        reader=Reader(zone=actor.zone, now=work.now),
+        person="" if actor.id == about.id else about.name,
+        away=away,
+        until=until,
+        moved_on=released.moved_on,
+        kept=released.kept,
+        manager=released.manager,
+    )
 
 
 def _may_say(work: Work, actor: Member | None, about: Member | None) -> Refusal | None:

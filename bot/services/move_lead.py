@@ -19,6 +19,8 @@ from storage.offers import OfferRow
 
 #: How long an accept or a logged touch can be undone.
 UNDO_FOR = timedelta(minutes=5)
+#: The timer that only draws a lead's cards again.
+REDRAW_STEP = "redraw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def write(
 
 
 def redraw(work: Work, lead: LeadRow, *also: int | None) -> None:
-    """Every open card of the lead, the lists that name it and the Home tabs of those concerned are brought up to date."""
+    """Bring every open card of the lead, the lists that name it and the Home tabs concerned up to date."""
     work.wake = True
     outbox.enqueue_card_edits(work.conn, lead.id, now=work.now, real=work.real)
     concerned = {p for p in (lead.owner_id, *also) if p is not None}
@@ -132,6 +134,19 @@ def redraw(work: Work, lead: LeadRow, *also: int | None) -> None:
         member = work.roster.by_id.get(person_id)
         if member is not None and member.row.home_seen_at is not None:
             refresh_home(work, member)
+
+
+def redraw_later(work: Work, lead: LeadRow, after: timedelta) -> None:
+    """What a card says runs out by itself (an undo): it is drawn again then."""
+    clocks.arm_timer(
+        work.conn,
+        lead_id=lead.id,
+        subject_kind="lead",
+        subject_id=lead.id,
+        step=REDRAW_STEP,
+        generation=lead.version,
+        due_at=work.now + after + timedelta(seconds=1),
+    )
 
 
 def refresh_home(work: Work, member: Member) -> None:

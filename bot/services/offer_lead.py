@@ -42,8 +42,11 @@ class Guard:
     review_id: str | None = None
 
 
-def exclusions_of(work: Work, lead: LeadRow) -> Exclusions:
-    """Reps who rejected it are out for ever, who passed it on for this round; a reroute leaves out rule and team."""
+def exclusions_of(work: Work, lead: LeadRow, ending: Ending | None = None) -> Exclusions:
+    """Reps who rejected it are out for ever, who passed it on for this round; a reroute leaves out rule and team.
+
+    `ending`: the offer that ends in this very move counts as what it is about to become.
+    """
     reroutes = {
         r.code
         for r in (*work.agreement.reject_reasons, *work.agreement.turn_back_reasons)
@@ -56,15 +59,18 @@ def exclusions_of(work: Work, lead: LeadRow) -> Exclusions:
     for offer in offers.list_offers(work.conn, lead.id):
         member = work.roster.by_id.get(offer.rep_id)
         email = member.email if member else ""
-        if offer.state == "rejected":
+        state, reason = offer.state, offer.reason
+        if ending is not None and ending.offer.id == offer.id:
+            state, reason = ending.state, ending.reason
+        if state == "rejected":
             rejected.add(email)
         if offer.round != lead.round:
             continue
-        if offer.state in ("passed", "undeliverable"):
+        if state in ("passed", "undeliverable"):
             rejected.add(email)
-        if offer.state == "lapsed":
+        if state == "lapsed":
             lapsed.add(email)
-        if offer.state == "rejected" and offer.reason in reroutes:
+        if state == "rejected" and reason in reroutes:
             # Somebody's own account or a person named by the rule is no team: leave the rule out.
             rules.add(offer.rule)
             teams.add(offer.team)
@@ -89,9 +95,11 @@ def candidates_of(work: Work) -> dict[str, Candidate]:
     }
 
 
-def choose_rep(work: Work, lead: LeadRow, *, prefer: str = "") -> Decision:
+def choose_rep(
+    work: Work, lead: LeadRow, *, prefer: str = "", ending: Ending | None = None
+) -> Decision:
     """Ask the rules for the next rep; faults in rules are journalled, never fatal."""
-    out = exclusions_of(work, lead)
+    out = exclusions_of(work, lead, ending)
     facts = lead.facts()
     decision = route(
         work.agreement,
@@ -124,7 +132,7 @@ def offer_next(
     note_id: int | None = None,
 ) -> LeadRow | None:
     """Offer the lead to whom the rules name, or send it to review when nobody is left. None: guard failed."""
-    decision = choose_rep(work, lead, prefer=prefer)
+    decision = choose_rep(work, lead, prefer=prefer, ending=ending)
     rep = work.roster.by_email.get(decision.rep) if decision.rep else None
     if rep is not None:
         return open_offer(

@@ -37,10 +37,12 @@ class Pace:
         """No calls of this method before `until`."""
         self._methods[method] = max(until, self._methods.get(method, until))
 
-    def closed_until(self, method: Method, real: datetime) -> datetime | None:
-        """Until when this method must not be called; None when it may be."""
-        times = [t for t in (self._methods.get(method), self._all) if t is not None and t > real]
-        return max(times, default=None)
+    def closed_until(self, method: Method, real: datetime, lane: str = "") -> datetime | None:
+        """Until when this method must not be called (a post: to this lane); None when it may be."""
+        bars = [self._methods.get(method), self._all]
+        if method is Method.POST:
+            bars.append(self._lanes.get(lane))
+        return max((bar for bar in bars if bar is not None and bar > real), default=None)
 
     def pause_all(self, until: datetime) -> None:
         """No calls at all before `until`."""

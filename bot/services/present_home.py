@@ -25,8 +25,6 @@ from storage.leads import LeadRow
 _NO_LEAD = frozenset({Bond.NONE})
 #: What a manager's Home calls due soon, when no reminder says it.
 _SOON = timedelta(hours=1)
-#: Absences without an end are kept as lasting beyond this year.
-_NO_END = 2100
 
 
 def home(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:
@@ -96,7 +94,7 @@ def away_until(work: Work, member: Member) -> datetime | None:
     """When the present absence ends; None when there is none, or no end was said."""
     ends = [end for start, end in member.absences if start <= work.now < end]
     last = max(ends, default=None)
-    return last if last is not None and last.year < _NO_END else None
+    return None if member.away_without_end else last
 
 
 def _is_first_visit(work: Work, member: Member) -> bool:

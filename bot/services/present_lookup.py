@@ -5,6 +5,7 @@ What is not here: finding the lead (`answer_queries`), wording (`bot.rendering`)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -190,7 +191,11 @@ def _moved(asker: _Asker, entry: JournalRow) -> _Said:
 def _offered(asker: _Asker, entry: JournalRow) -> _Said:
     data = entry.data
     skipped = _skipped(asker, data.get("trace"))
-    names = asker.sees(Deed.SEE_UNAVAILABLE)
+    why = _chosen_why(asker, str(data.get("why") or ""), str(data.get("rule") or ""))
+    if not asker.sees(Deed.SEE_UNAVAILABLE):
+        skipped = ()
+    elif skipped:
+        why = _COUNTED.sub("", why)  # whoever reads the names needs no number
     clock = next(
         (
             c
@@ -203,13 +208,17 @@ def _offered(asker: _Asker, entry: JournalRow) -> _Said:
         "to": asker.name(data.get("rep")),
         "rule": data.get("rule"),
         "team": data.get("team") if data.get("rule") else "",
-        "why": _chosen_why(asker, str(data.get("why") or ""), str(data.get("rule") or "")),
-        "skipped": skipped if names else (),
+        "why": why,
+        "skipped": skipped,
         "offer_no": data.get("n"),
         "due": clock.due_at if clock else None,
         "start": clock.started_at if clock else None,
         "within": clock.within if clock else "",
     }
+
+
+#: How routing counts those whom it could not take, at the end of its reason.
+_COUNTED = re.compile(r"(, )?[0-9]+ colleagues? unavailable$")
 
 
 def _chosen_why(asker: _Asker, why: str, rule: str) -> str:

@@ -96,6 +96,7 @@ def offer_view(
     """One offer as `reader` sees it. The caller has made sure that they may see the contact."""
     story = story_of(work, lead.id)
     by_kind = running(work, lead.id)
+    given_by = _assigned_by(work, story, offer)
     state = _LIVE.get(lead.state) if is_held(lead, offer) else None
     view = LeadCard(
         offer_id=offer.id,
@@ -103,8 +104,8 @@ def offer_view(
         reader=reader_of(work, reader),
         lead=face_of(lead),
         profile=profile_of(lead),
-        why_you=offer.why,
-        assigned_by=_assigned_by(work, story, offer),
+        why_you=offer.why if not given_by else "",
+        assigned_by=given_by,
         read_only=read_only,
     )
     if state is None:
@@ -216,8 +217,10 @@ def _with_ending(
     return replace(view, state=state, ending=ending)
 
 
-#: Here the reason of the move tells why nobody else has it, not why this offer is over.
-_WITHOUT_REASON = frozenset({CardState.LAPSED, CardState.PASSED_ON, CardState.MOVED_ON})
+#: Here the verb says it all, or the reason of the move tells why nobody else has the lead.
+_WITHOUT_REASON = frozenset(
+    {CardState.LAPSED, CardState.PASSED_ON, CardState.REASSIGNED, CardState.MOVED_ON}
+)
 
 
 def _end_state(offer: OfferRow, move: JournalRow) -> CardState:

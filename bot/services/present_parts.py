@@ -27,8 +27,8 @@ _OWN_REASONS = {
     "undecidable": "The definition could not be evaluated",
     "below_bar": "Below the bar",
     "hand_raise": "Asked again",
-    "lapses": "Nobody answered in time",
-    "wake": "As agreed",
+    "lapsed_out": "Nobody answered in time",
+    "not_accepted": "Nobody accepted it in time",
 }
 
 #: Before a lead's number in a button, when it has neither an offer nor a review.

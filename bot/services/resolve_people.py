@@ -39,7 +39,7 @@ class Resolution:
 
 
 async def resolve_people(runtime: Runtime, directory: Directory) -> Resolution:
-    """Look up everybody of the playbook without a conversation. A definite answer is stored, a failure to ask is not."""
+    """Look up everybody without a conversation. A definite answer is stored, a failure to ask is not."""
     members = await runtime.read(lambda work: list(work.roster.by_id.values()))
     wanted = [m.row for m in members if m.person is not None and not m.row.deactivated]
     unresolved: list[tuple[str, str]] = []

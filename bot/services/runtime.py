@@ -1,4 +1,4 @@
-"""The frame around every use case: a bounded pool, one transaction, the clock, retries, and who is woken after a commit.
+"""The frame around every use case: a bounded pool, one transaction, the clock, retries, waking after a commit.
 
 Asynchronous shell, synchronous core: handlers await `write` or `read` with a plain function of `Work`.
 SQLite: one writer and two readers; PostgreSQL: about eight threads. What is not here: any use case.

@@ -26,6 +26,7 @@ class Member:
     row: people.PersonRow
     person: Person | None
     absences: tuple[tuple[datetime, datetime], ...] = ()
+    away_without_end: bool = False  # said no end: `absences` then holds an assumed one
 
     @property
     def id(self) -> int:
@@ -90,7 +91,10 @@ class Roster:
 def load_roster(conn: Connection, agreement: Agreement, now: datetime) -> Roster:
     """Read people and absences. Small tables: read per transaction, so that no process is ever stale."""
     away: dict[int, list[tuple[datetime, datetime]]] = {}
+    endless: set[int] = set()
     for absence in people.list_absences(conn, now):
+        if absence.until_at is None:
+            endless.add(absence.person_id)
         away.setdefault(absence.person_id, []).append(
             (absence.from_at, absence.until_at or now + _OPEN_END)
         )
@@ -100,6 +104,7 @@ def load_roster(conn: Connection, agreement: Agreement, now: datetime) -> Roster
                 row,
                 agreement.people.get(row.email) if row.in_playbook else None,
                 tuple(away.get(row.id, ())),
+                row.id in endless,
             )
             for row in people.list_people(conn)
         ]

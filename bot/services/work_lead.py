@@ -13,7 +13,15 @@ from bot.domain.agreement import ClockKind
 from bot.domain.funnel import Action, Actor, Status
 from bot.domain.refusal import Refusal
 from bot.services.answer_offer import Answer, Done, held_lead, keep_note
-from bot.services.move_lead import UNDO_FOR, Acting, Ending, move, redraw, write
+from bot.services.move_lead import (
+    UNDO_FOR,
+    Acting,
+    Ending,
+    move,
+    redraw,
+    redraw_later,
+    write,
+)
 from bot.services.refuse import explain
 from bot.services.run_clocks import end_clock, resume_clock, running_clock, start_clock
 from bot.services.work import Member, Work
@@ -72,6 +80,7 @@ def log_touch(
         {"touch": touch_id, "kind": kind, "outcome": outcome, "state": "self_reported"},
     )
     _follow_up(work, moved, offer, done)
+    redraw_later(work, moved, UNDO_FOR)
     return Done(lead.id)
 
 
@@ -102,7 +111,7 @@ def undo_touch(work: Work, actor: Member | None, offer_id: str) -> Answer:
     if last is None or last.person_id != who.id:
         return Refusal("already_done")
     if work.now - last.at > UNDO_FOR:
-        return Refusal("undo_too_late")
+        return Refusal("undo_log_too_late", facts=(("until", last.at + UNDO_FOR),))
     left = touches.count_touches(work.conn, lead.id, lead.round) - 1
     moved = move(
         work,
@@ -132,9 +141,12 @@ def _clocks_after_withdrawal(work: Work, lead: LeadRow, offer: OfferRow, left: i
             own = clock.kind == ClockKind.FIRST_TOUCH.value and clock.offer_id == offer.id
             if own or clock.kind == ClockKind.SHELF_LIFE.value:
                 resume_clock(work, clock)
-        elif clock.kind == ClockKind.FOLLOW_UP.value and left < clock.goal:
-            if running_clock(work, lead.id, ClockKind.FOLLOW_UP) is None:
-                resume_clock(work, clock)
+        elif (
+            clock.kind == ClockKind.FOLLOW_UP.value
+            and left < clock.goal
+            and running_clock(work, lead.id, ClockKind.FOLLOW_UP) is None
+        ):
+            resume_clock(work, clock)
 
 
 def qualify(work: Work, actor: Member | None, offer_id: str, note: str = "") -> Answer:

@@ -261,12 +261,19 @@ async function postLead(form) {
   const button = $("[type=submit]", form);
   if (button.hasAttribute("data-busy")) return;
   button.setAttribute("data-busy", "");
-  const { ok, answer, warning } = await post("lead", { lead: Object.fromEntries(new FormData(form)) });
+  const sample = $("[data-sample][aria-pressed=true]", form);
+  const { ok, answer, warning, following } = await post("lead", {
+    lead: Object.fromEntries(new FormData(form)),
+    sample: Number(sample.dataset.sample),
+  });
   button.removeAttribute("data-busy");
   const result = answer?.results?.[0] ?? {};
   if (ok && result.status !== "quarantined") {
     $("#lead-dialog").close();
-    toast(`Posted. Baton says: ${result.status || "accepted"}.`);
+    const known = result.status === "updated" || result.status === "duplicate";
+    toast(known ? "Baton knows this lead already: the news went to whoever has it." : "Posted, and taken by Baton.");
+    sample.dataset.values = JSON.stringify(following);
+    takeSample(sample);
     $("[data-form-error]", form).textContent = "";
   } else {
     const why = result.reason || result.detail || answer?.error || warning || "no reason given";

@@ -131,6 +131,21 @@ async def test_each_failure_is_taken_for_what_it_is_and_nothing_is_repeated(
         assert len(slack.workspace.timeline(REVIEW.id, ANN.user_id)) == arrives + 1
 
 
+async def test_a_connection_that_is_dropped_after_the_request_is_one_request() -> None:
+    requests: list[bytes] = []
+
+    async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    server = await asyncio.start_server(drop, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, SlackGateway("xoxb-1", f"http://127.0.0.1:{port}/api/") as gateway:
+        with pytest.raises(SlackInDoubt):
+            await gateway.post("C1", MESSAGE, delivery_id="d")
+    assert len(requests) == 1
+
+
 async def test_nobody_at_home_means_that_nothing_was_sent() -> None:
     sock = free_socket()
     url = f"http://127.0.0.1:{sock.getsockname()[1]}/api/"  # bound, but nobody listens

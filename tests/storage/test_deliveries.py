@@ -104,6 +104,11 @@ def post(database_url: str) -> Iterator[Post]:
     database.dispose()
 
 
+def one_writer_is_enough(post: Post) -> None:
+    if post.database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time: this cannot happen")
+
+
 def test_a_lane_has_one_row_in_flight_and_goes_on_when_it_is_settled(post: Post) -> None:
     post.decide("first")
     post.decide("second")
@@ -280,6 +285,23 @@ def test_two_workers_at_once_take_each_row_once_and_one_a_lane(post: Post) -> No
     assert sorted(taken) == sorted(row.id for row in post.rows())
 
 
+def test_a_claim_that_comes_second_to_a_lane_takes_the_others(post: Post) -> None:
+    """The first has taken an offer of the lane; before it commits, a breach comes in, which goes before offers."""
+    one_writer_is_enough(post)
+    post.decide("offer")
+    taken: list[str] = []
+    second = threading.Thread(target=lambda: taken.extend(post.claim_keys(worker="w2")))
+    with post.database.write() as conn:
+        deliveries.claim(conn, now=NOON, real=NOON, worker="w1", limit=16)
+        post.decide("breach", priority=outbox.PRIORITY_ESCALATION)
+        post.decide("elsewhere", lane="dm:2")
+        second.start()
+        second.join(0.5)
+        assert second.is_alive()  # it waits to see whether the first holds the lane
+    second.join()
+    assert taken == ["elsewhere"]
+
+
 @pytest.mark.parametrize("what", ["edit", "post"])
 def test_what_a_change_relies_on_is_not_claimed_before_the_change_is_there(
     post: Post, what: str
@@ -291,8 +313,7 @@ def test_what_a_change_relies_on_is_not_claimed_before_the_change_is_there(
         post.posted("card", post.person("ann"), "lead_card", lead_id=lead_id)
     else:
         post.decide("card", lead_id=lead_id)
-    if post.database.is_sqlite:
-        pytest.skip("there is one writer at a time")
+    one_writer_is_enough(post)
     with post.database.write() as conn:
         outbox.enqueue_card_edits(conn, lead_id, now=NOON, real=NOON)
         assert post.claim() == []  # another connection: our change cannot be seen yet
@@ -439,6 +460,17 @@ def test_what_a_list_never_showed_is_given_back_and_folded_anew(post: Post) -> N
     offers_come(post, ann, range(7, 10))
     assert post.fold() == 7
     assert len(post.rows(template="offers_list")) == 2
+
+
+def test_rows_that_another_worker_is_folding_are_left_to_it(post: Post) -> None:
+    one_writer_is_enough(post)
+    ann = post.person("ann")
+    offers_come(post, ann, range(1, 7))
+    with post.database.write() as conn:
+        [flood] = foldings.find_floods(conn, now=NOON)
+        assert foldings.fold(conn, flood, now=NOON, real=NOON) == 6
+        assert post.fold() == 0
+    assert len(post.rows(template="offers_list")) == 1
 
 
 def test_two_workers_fold_a_flood_once(post: Post) -> None:

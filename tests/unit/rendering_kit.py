@@ -253,6 +253,7 @@ def pages(text: str) -> Iterator[Shown]:
     for what in ("mine", "team", "overdue"):
         table = LeadTable(VIENNA, what, rows, 30, text)
         yield Shown(f"table {what}", "ephemeral", replies.render_lead_table(table))
+        yield Shown(f"all {what}", "modal", replies.render_lead_table_modal(table))
     facts: dict[str, object] = dict.fromkeys(
         ("source", "to", "by", "person", "rule", "team", "reason", "why", "skipped", "detail"), text
     )

@@ -111,6 +111,10 @@ def test_an_unknown_code_still_gets_a_sentence() -> None:
     assert said == "This is not possible now. Nothing has changed."
 
 
+def test_every_fault_of_a_form_is_also_a_refusal() -> None:
+    assert set(ModalFault) <= replies.KNOWN_CODES
+
+
 def test_an_error_says_what_was_kept_what_to_do_and_a_reference() -> None:
     text = replies.refusal_text("error", {"reference": "a1b2"})
     assert "nothing was changed" in text

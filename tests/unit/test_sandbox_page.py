@@ -30,11 +30,16 @@ async def slack() -> AsyncIterator[Stage]:
         yield found
 
 
+def client_of(slack: Stage, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(slack.sandbox.asgi)
+    return httpx.AsyncClient(transport=transport, base_url=slack.url, headers=headers)
+
+
 @pytest.fixture
 async def browser(slack: Stage) -> AsyncIterator[httpx.AsyncClient]:
     """What the page's own script would be: its origin, its JSON."""
     headers = {"Origin": slack.url}
-    async with httpx.AsyncClient(base_url=slack.url, headers=headers, trust_env=False) as client:
+    async with client_of(slack, headers) as client:
         yield client
 
 
@@ -88,14 +93,14 @@ async def test_the_page_holds_no_inline_code_or_style(browser: httpx.AsyncClient
     "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "", "[::1"]
 )
 async def test_other_names_of_this_machine_are_refused(slack: Stage, host: str) -> None:
-    async with httpx.AsyncClient(base_url=slack.url, trust_env=False) as client:
+    async with client_of(slack) as client:
         for path in ("/", "/page/app", "/page/events", "/page/static/page.css"):
             assert (await client.get(path, headers={"Host": host})).status_code in (400, 403)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:1"])
 async def test_loopback_names_are_taken(slack: Stage, host: str) -> None:
-    async with httpx.AsyncClient(base_url=slack.url, trust_env=False) as client:
+    async with client_of(slack) as client:
         assert (await client.get("/", headers={"Host": host})).status_code == 200
 
 
@@ -113,7 +118,7 @@ async def test_a_page_from_elsewhere_cannot_drive_the_sandbox(
     slack: Stage, headers: dict[str, str]
 ) -> None:
     before = slack.workspace.now()
-    async with httpx.AsyncClient(base_url=slack.url, trust_env=False) as client:
+    async with client_of(slack) as client:
         for path in ("click", "view/click", "view/submit", "view/close", "command", "home",
                      "read", "lead", "clock"):  # fmt: skip
             body = {"person": ANN.email, "move": 600, "lead": {}}
@@ -364,13 +369,29 @@ async def test_a_lead_from_the_form_is_posted_signed(
     browser: httpx.AsyncClient, slack: Stage
 ) -> None:
     slack.bot.says({"results": [{"status": "accepted"}]}, 202)
-    answer = await do(browser, "lead", lead=SAMPLES[0].values())
+    answer = await do(browser, "lead", lead=SAMPLES[0].values(), sample=0)
     assert answer["ok"]
     body, headers = slack.bot.requests[-1]
     assert headers["webhook-signature"].startswith("v1,")
     lead = json.loads(body)
-    assert (lead["email"], lead["employees"]) == ("jana.novak@globex.example", 540)
+    assert (lead["email"], lead["employees"]) == ("miriam.adler@donau-logistik.example", 540)
     assert lead["occurred_at"] == START.isoformat()
+    assert answer["following"]["first_name"] == "Lukas"
+    assert "lukas.hofer@alpenwerk.example" in (await browser.get("/")).text
+
+
+async def test_a_refused_lead_says_why_and_the_same_one_can_be_posted_again(
+    browser: httpx.AsyncClient, slack: Stage
+) -> None:
+    slack.bot.says({"error": "too old"}, 400)
+    answer = await do(browser, "lead", lead=SAMPLES[0].values(), sample=0)
+    assert (answer["ok"], answer["answer"]["error"], answer["following"]) == (False, "too old", {})
+
+
+def test_each_posting_of_a_sample_is_another_person() -> None:
+    for sample in SAMPLES:
+        addresses = {sample.values(turn)["email"] for turn in range(12)}
+        assert len(addresses) == 12
 
 
 def test_a_form_gives_numbers_as_numbers_and_leaves_empty_fields_out() -> None:
@@ -384,10 +405,11 @@ def test_a_form_gives_numbers_as_numbers_and_leaves_empty_fields_out() -> None:
     }
 
 
-async def test_the_stream_tells_of_changes_and_warnings(
-    browser: httpx.AsyncClient, slack: Stage
-) -> None:
-    async with browser.stream("GET", "/page/events") as stream:
+async def test_the_stream_tells_of_changes_and_warnings(slack: Stage) -> None:
+    async with (
+        httpx.AsyncClient(trust_env=False) as browser,
+        browser.stream("GET", f"{slack.url}/page/events") as stream,
+    ):
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = stream.aiter_lines()
         seen: list[str] = []

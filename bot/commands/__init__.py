@@ -1,0 +1,1 @@
+"""The commands of the command line, one module a group; `bot.cli` names them and imports each when it is called."""

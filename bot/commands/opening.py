@@ -1,0 +1,111 @@
+"""What commands work with, opened from the environment: settings, database, playbook, runtime without Slack.
+
+Everything that may be wrong with them becomes one sentence (`plainly`). What is not here: Slack, sockets (`serving`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import exc
+
+from bot.clock import Clock
+from bot.commands.failing import CommandFault
+from bot.domain.agreement import Agreement
+from bot.logs import redact
+from bot.playbook.loading import LoadResult, load_playbook
+from bot.services.runtime import Runtime
+from bot.settings import Settings, SettingsFault
+from storage.database import Database, DatabaseUnfit
+from storage.playbooks import newest_playbook
+from storage.revisions import SchemaMismatch, require_head
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Faults of the surroundings as `CommandFault`s. Whatever else is raised is a bug and keeps its traceback."""
+    try:
+        yield
+    except SettingsFault as fault:
+        raise CommandFault(*fault.sentences) from None
+    except (SchemaMismatch, DatabaseUnfit) as fault:
+        raise CommandFault(str(fault)) from None
+    except exc.DatabaseError as error:
+        # The class itself: "file is not a database". Other subclasses are about our own statements.
+        if type(error) not in (exc.OperationalError, exc.DatabaseError):
+            raise
+        raise CommandFault(_about_database(str(error.orig))) from None
+    except exc.TimeoutError:
+        raise CommandFault(_about_database("all its connections are busy")) from None
+
+
+def database_of(settings: Settings) -> Database:
+    """The database that the environment names; nothing is opened yet."""
+    try:
+        return Database(settings.database_url.get_secret_value())
+    except (exc.ArgumentError, ModuleNotFoundError):
+        # The message of the error may hold the address, and that a password.
+        raise CommandFault(
+            "DATABASE_URL cannot be used: write sqlite:///baton.db or postgresql://user:password@host/name."
+        ) from None
+
+
+@contextmanager
+def opened_database(settings: Settings) -> Iterator[Database]:
+    """The database, with the tables of this Baton in it."""
+    database = database_of(settings)
+    try:
+        database.check()
+        require_head(database)
+        yield database
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def opened_runtime(
+    settings: Settings, database: Database, agreement: Agreement
+) -> Iterator[Runtime]:
+    """A runtime for `write_now` and `read_now`. In the sandbox business time is what its page moved it to."""
+    runtime = Runtime(database, Clock(), agreement, movable_clock=settings.slack_mode == "sandbox")
+    try:
+        yield runtime
+    finally:
+        runtime.close()
+
+
+def loaded_playbook(path: Path) -> tuple[str, LoadResult]:
+    """The file's text and what it says, faults included."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandFault(f"{path} cannot be read: {error.strerror or error}.") from None
+    except UnicodeDecodeError as error:
+        raise CommandFault(f"{path} cannot be read: byte {error.start} is not UTF-8.") from None
+    return text, load_playbook(text, name=str(path), today=Clock().business().date())
+
+
+def agreement_in_force(settings: Settings, database: Database) -> Agreement:
+    """The newest stored version; before any was applied, the playbook's file."""
+    with database.read() as conn:
+        stored = newest_playbook(conn)
+    if stored is None:
+        result, version = loaded_playbook(settings.playbook)[1], 0
+    else:
+        name = f"playbook version {stored.version}"
+        result = load_playbook(stored.body, name=name, today=Clock().business().date())
+        version = stored.version
+    if result.agreement is None:
+        raise CommandFault(
+            *(str(fault) for fault in result.faults),
+            "The playbook in force cannot be used by this Baton; run: baton playbook apply",
+        )
+    return replace(result.agreement, version=version)
+
+
+def _about_database(trouble: str) -> str:
+    first = trouble.strip().splitlines()[0] if trouble.strip() else "it does not answer"
+    return f"The database cannot be used: {redact(first)}."

@@ -1,0 +1,189 @@
+"""Migrations lead from nothing to exactly the models and back, on both databases, once, whoever else migrates."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from storage.database import Database
+from storage.models import Base
+from storage.revisions import HEAD, SchemaMismatch, current, require_head
+from storage.schema import downgrade, migrate
+from tests.postgres import PostgresServer
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'half 50%20.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database("template0") as url:
+        yield url
+
+
+@pytest.fixture
+def empty(empty_url: str) -> Iterator[Database]:
+    database = Database(empty_url)
+    yield database
+    database.dispose()
+
+
+def tables(database: Database) -> set[str]:
+    with database.read() as conn:
+        return set(inspect(conn).get_table_names())
+
+
+def differences(database: Database) -> list[object]:
+    """What Alembic would change to get from the database to the models."""
+    with database.read() as conn:
+        context = MigrationContext.configure(conn, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+
+def described(conn: Connection) -> set[str]:
+    """Tables, constraints and indexes (with their conditions) in the database's own words."""
+    if conn.dialect.name == "sqlite":
+        query = "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master WHERE type <> 'trigger'"
+    else:
+        query = (
+            "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' "
+            "UNION ALL SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) "
+            "FROM pg_constraint WHERE connamespace = 'public'::regnamespace "
+            "UNION ALL SELECT concat_ws(' ', table_name, column_name, udt_name, character_maximum_length, "
+            "is_nullable, column_default) FROM information_schema.columns WHERE table_schema = 'public'"
+        )
+    rows = conn.execute(text(query)).scalars()
+    return {in_one_order(row) for row in rows if "alembic_version" not in row}
+
+
+def in_one_order(definition: str) -> str:
+    """The clauses of a CREATE TABLE stand one a line; the order of constraints means nothing."""
+    head, *clauses = (line.strip(" \t,()") for line in definition.split("\n"))
+    return "\n".join([head, *sorted(clauses)])
+
+
+def test_the_named_head_is_the_newest_step() -> None:
+    assert ScriptDirectory(str(ROOT / "storage" / "migrations")).get_heads() == [HEAD]
+
+
+def test_migrations_lead_to_exactly_the_models(empty: Database) -> None:
+    assert migrate(empty) == [HEAD]
+
+    assert differences(empty) == []
+    with empty.read() as conn:
+        migrated = described(conn)
+    downgrade(empty, "base")
+    with empty.write() as conn:
+        Base.metadata.create_all(conn)
+        assert migrated == described(conn)
+
+
+def test_a_missing_column_and_a_missing_index_would_be_seen(empty: Database) -> None:
+    migrate(empty)
+    with empty.write() as conn:
+        before = described(conn)
+        conn.execute(text("ALTER TABLE leads DROP COLUMN campaign"))
+        conn.execute(text("DROP INDEX uq_offers_held"))
+
+    assert differences(empty)
+    with empty.read() as conn:
+        assert described(conn) != before
+
+
+def test_down_to_nothing_and_up_again(empty: Database) -> None:
+    migrate(empty)
+
+    assert downgrade(empty, "base") == [HEAD]
+    assert tables(empty) <= {"alembic_version"}
+    assert current(empty) is None
+
+    assert migrate(empty) == [HEAD]
+    assert differences(empty) == []
+
+
+def test_a_second_run_does_nothing(empty: Database) -> None:
+    migrate(empty)
+
+    assert migrate(empty) == []
+    assert current(empty) == HEAD
+
+
+def test_two_processes_migrate_at_once_and_one_does_it(empty_url: str) -> None:
+    environment = {**os.environ, "DATABASE_URL": empty_url}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "bot", "migrate"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=60) for process in both]
+
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sorted("nothing to do" in out for out, _ in said) == [False, True]
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(
+    empty: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The last thing that the first step does cannot be done: the table is there already in another form.
+    with empty.write() as conn:
+        conn.execute(text("CREATE TABLE clock_offset (something INTEGER)"))
+
+    with pytest.raises(Exception, match="clock_offset"):
+        migrate(empty)
+
+    assert tables(empty) == {"clock_offset"}
+
+
+def test_foreign_keys_hold_again_after_a_migration(empty: Database) -> None:
+    migrate(empty)
+
+    with pytest.raises(Exception, match=r"(?i)foreign key"), empty.write() as conn:
+        conn.execute(
+            text("INSERT INTO lead_keys (source, external_id, lead_id) VALUES ('web', '1', 7)")
+        )
+
+
+def test_asking_a_missing_file_does_not_make_it(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'none.db'}")
+
+    assert current(database) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_baton_refuses_tables_it_does_not_know(empty: Database) -> None:
+    with pytest.raises(SchemaMismatch, match="no tables yet; run: baton migrate"):
+        require_head(empty)
+
+    migrate(empty)
+    require_head(empty)
+
+    with empty.write() as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    with pytest.raises(SchemaMismatch, match=f"at revision 0000, this Baton needs {HEAD}; run"):
+        require_head(empty)
+
+    with empty.write() as conn:
+        conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaMismatch, match="a newer Baton"):
+        require_head(empty)
+    with pytest.raises(SchemaMismatch, match="a newer Baton"):
+        migrate(empty)
