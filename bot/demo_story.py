@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Protocol
 
 from bot.domain.agreement import Agreement
@@ -21,6 +21,10 @@ from storage.leads import LeadRow
 PostLead = Callable[[Mapping[str, Any]], Awaitable[tuple[int, dict[str, Any]]]]
 Doing = Callable[[Work, Member, LeadRow, str], object]
 
+_STARTS = (time(9, 20), time(13, 40))
+_GOOD_TIMES = ((time(9, 10), time(11)), (time(13, 35), time(14, 30)))
+_MOST_DAYS = 14
+
 
 class Moves(Protocol):
     """The clock, as far as the story moves it."""
@@ -31,17 +35,21 @@ class Moves(Protocol):
 
 
 def begin_at(agreement: Agreement, now: datetime) -> datetime:
-    """A working morning in the company's zone: now when that is between 9:30 and 15:00, else the next 9:40."""
+    """Now, when it is a good part of a working day in the company's zone; else the next 9:20 or 13:40.
+
+    The story takes twenty minutes, and whoever watches it wants an hour of office time after it.
+    """
     calendar = agreement.calendar
     local = now.astimezone(calendar.zone)
-    if calendar.is_open(now) and time(9, 30) <= local.time() <= time(15):
+    if calendar.is_open(now) and any(start <= local.time() <= end for start, end in _GOOD_TIMES):
         return now
-    ahead = calendar.next_open(now)
-    if ahead == now or ahead.astimezone(calendar.zone).time() > time(9, 30):
-        midnight = datetime.combine(local.date() + timedelta(days=1), time(0), tzinfo=calendar.zone)
-        ahead = calendar.next_open(midnight)
-    opening = ahead.astimezone(calendar.zone)
-    return max(ahead, datetime.combine(opening.date(), time(9, 40), tzinfo=calendar.zone))
+    for days in range(_MOST_DAYS):
+        for start in _STARTS:
+            day = local.date() + timedelta(days=days)
+            at = datetime.combine(day, start, tzinfo=calendar.zone)
+            if at > now and calendar.is_open(at):
+                return at.astimezone(UTC)
+    return calendar.next_open(now)
 
 
 def _lead(number: int, name: str, company: str, **more: Any) -> dict[str, Any]:
@@ -54,61 +62,74 @@ def _lead(number: int, name: str, company: str, **more: Any) -> dict[str, Any]:
         "last_name": last,
         "company": company,
         "email": f"{first}.{last}@{domain}.example".lower(),
-        "phone": f"+43 1 555 01{number:02d}",
         **more,
     }
 
 
-ACCEPTED = _lead(
-    1, "Petra Vogel", "Hooli AG", title="Head of Sales", country="DE", language="de", employees=310,
-    source="pricing_page", visits=6, source_score=84, message="Which plan covers 40 reps?",
-)  # fmt: skip
 WORKED = _lead(
-    2, "Tomas Kral", "Vandelay", title="Sales Director", country="AT", language="de", employees=260,
-    source="pricing_page", visits=5, source_score=81, message="We compare three vendors this month.",
+    1, "Tomas Kral", "Vandelay", title="VP Sales", country="AT", language="en", employees=260,
+    phone="+43 1 555 0101", source="pricing_page", visits=5, source_score=81,
+    account_owner="ben.ode@acme.example", message="We compare three vendors this month.",
 )  # fmt: skip
-REJECTED = _lead(
-    3, "Peter Dahl", "Initrode", title="Managing Director", country="SE", language="en", employees=240,
-    visits=5, source_score=77, campaign="Webinar March", message="Just looking around.",
+ACCEPTED = _lead(
+    2, "Petra Vogel", "Hooli AG", title="Head of Sales", country="DE", language="de", employees=310,
+    phone="+49 30 555 0102", source="pricing_page", visits=6, source_score=84,
+    message="Which plan covers 40 reps?",
+)  # fmt: skip
+SILENT = _lead(
+    3, "Julie Roux", "Lumon SA", title="Head of Operations", country="FR", language="fr",
+    employees=420, phone="+33 1 55 55 01 03", source="contact_me", source_score=90,
+    message="Please call me before noon, we decide this week.",
 )  # fmt: skip
 RECYCLED = _lead(
     4, "Maria Silva", "Umbra Lda", title="VP Sales", country="PT", language="en", employees=900,
-    source="pricing_page", visits=4, source_score=88, message="Our budget starts in spring.",
+    phone="+351 21 555 0104", source="trade_show", visits=4, source_score=88,
+    message="Our budget starts in spring.",
+)  # fmt: skip
+REJECTED = _lead(
+    5, "Peter Dahl", "Initrode", title="Managing Director", country="SE", language="en",
+    employees=240, phone="+46 8 555 0105", visits=5, source_score=77, campaign="webinar in March",
+    message="Just looking around.",
 )  # fmt: skip
 COLD = _lead(
-    5, "Sam Reed", "Tinyco", title="Student", country="US", employees=3, source="newsletter"
+    6, "Sam Reed", "Tinyco", title="Student", country="US", employees=3, source="newsletter"
 )
 WAITING = _lead(
-    6, "Lena Brandt", "Stark Logistik", title="VP Operations", country="DE", language="en",
-    employees=700, source="pricing_page", visits=7, source_score=86,
+    7, "Lena Brandt", "Stark Logistik", title="VP Operations", country="DE", language="en",
+    employees=700, phone="+49 40 555 0107", source="pricing_page", visits=7, source_score=86,
     message="How do you count business hours?",
 )  # fmt: skip
+FAR_AWAY = _lead(
+    8, "Aiko Mori", "Kaito Robotics", title="Head of Growth", country="JP", language="ja",
+    employees=350, phone="+81 3 5555 0108", source="pricing_page", visits=3, source_score=79,
+    message="Does it work across time zones?",
+)  # fmt: skip
 HAND_RAISER = _lead(
-    7, "Jana Novak", "Globex GmbH", title="VP Operations", country="AT", language="de", employees=540,
-    source="contact_me", source_score=92, message="We need to replace our dialler before March.",
+    9, "Jana Novak", "Globex GmbH", title="VP Operations", country="AT", language="de",
+    employees=540, phone="+43 1 555 0100", source="contact_me", source_score=92,
+    message="We need to replace our dialler before March.",
 )  # fmt: skip
 
 
 async def tell_story(house: House, post: PostLead, clock: Moves) -> None:
-    """Post the samples and let their reps answer; only in an empty workspace."""
+    """Post the samples and let their reps answer; only in an empty workspace.
+
+    At the end: Ann has a fresh card from somebody who asked for a call; Ben one that Cleo left lying, and
+    their manager Dana knows; marketing has one to review; others are in work, asleep, or in Singapore.
+    """
     if await house.runtime.read(lambda work: bool(leads.search_leads(work.conn, [], limit=1))):
         return
-    while (await post(ACCEPTED))[0] != 202:  # the server is starting, or people are being looked up
+    while (await post(WORKED))[0] != 202:  # the server is starting, or people are being looked up
         await asyncio.sleep(0.2)
-    await _as_rep(house, ACCEPTED, lambda w, who, lead, o: answer_offer.accept(w, who, o))
-    await post(WORKED)
     await _as_rep(house, WORKED, lambda w, who, lead, o: answer_offer.accept(w, who, o))
-    await clock.advance(8 * 60)
+    await clock.advance(60)
+    await post(ACCEPTED)
+    await _as_rep(house, ACCEPTED, lambda w, who, lead, o: answer_offer.accept(w, who, o))
+    await clock.advance(60)
+    await post(SILENT)
+    await clock.advance(6 * 60)
     await _as_rep(
         house, WORKED, lambda w, who, lead, o: work_lead.log_touch(w, who, o, "call", "reached")
-    )
-    await post(REJECTED)
-    await _as_rep(
-        house,
-        REJECTED,
-        lambda w, who, lead, o: answer_offer.reject(
-            w, who, o, "not_our_kind", "Four people, no sales team."
-        ),
     )
     await post(RECYCLED)
     await _as_rep(
@@ -116,9 +137,20 @@ async def tell_story(house: House, post: PostLead, clock: Moves) -> None:
         RECYCLED,
         lambda w, who, lead, o: answer_offer.recycle(w, who, o, "no_budget", None),
     )
+    await clock.advance(60)
+    await post(REJECTED)
+    await _as_rep(
+        house,
+        REJECTED,
+        lambda w, who, lead, o: answer_offer.reject(
+            w, who, o, "not_our_kind", "The form says 240 people: it is four, without a sales team."
+        ),
+    )
     await post(COLD)
+    await clock.advance(9 * 60)  # the silent one's quarter of an hour is over
     await post(WAITING)
-    await clock.advance(4 * 60)
+    await post(FAR_AWAY)
+    await clock.advance(2 * 60)
     await post(HAND_RAISER)
 
 

@@ -169,7 +169,8 @@ class Timeline:
 
     def _root_text(self, root: str) -> str:
         found = self.state.message(self.channel.id, root) if root else None
-        text = mrkdwn(found.text, self.reader).striptags() if found else ""
+        line = found.text.partition("\n")[0] if found else ""
+        text = mrkdwn(line, self.reader).striptags()
         return text if len(text) <= 70 else text[:69].rstrip() + "…"
 
     def _local(self, ts: str) -> datetime:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from storage.models import Clocks, Leads, Timers
-from storage.rows import as_row, insert_if_new, table_of
+from storage.rows import as_row, insert_all_new, insert_if_new, insert_returning, table_of
 
 _clocks = table_of(Clocks)
 _timers = table_of(Timers)
@@ -59,8 +59,7 @@ class TimerRow:
 
 def insert_clock(conn: Connection, **values: Any) -> ClockRow:
     """Start a clock. The caller has made sure that none of the kind runs for the lead."""
-    row = conn.execute(_clocks.insert().values(**values).returning(*_clocks.c)).one()
-    return as_row(ClockRow, row)
+    return as_row(ClockRow, insert_returning(conn, _clocks, **values))
 
 
 def read_clock(conn: Connection, clock_id: int) -> ClockRow | None:
@@ -121,6 +120,26 @@ def arm_timer(
         due_at=due_at,
         state="armed",
     )
+
+
+def arm_timers(
+    conn: Connection,
+    *,
+    lead_id: int,
+    subject_kind: str,
+    subject_id: int,
+    generation: int,
+    steps: Sequence[tuple[str, datetime]],
+) -> None:
+    """Arm the timers of several steps (name, due at) at once; those armed before stay as they are."""
+    fixed = {
+        "lead_id": lead_id,
+        "subject_kind": subject_kind,
+        "subject_id": subject_id,
+        "generation": generation,
+        "state": "armed",
+    }
+    insert_all_new(conn, _timers, [{**fixed, "step": name, "due_at": at} for name, at in steps])
 
 
 def cancel_timers(

@@ -10,13 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from storage.models import Journal, Leads
 from storage.rows import as_row, table_of
 
 _journal = table_of(Journal)
 _leads = table_of(Leads)
+_INSERT = _journal.insert()
+_COUNT = (
+    _leads.update()
+    .where(_leads.c.id == bindparam("subject"))
+    .values(journal_seq=_leads.c.journal_seq + 1)
+    .returning(_leads.c.journal_seq)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +53,7 @@ def insert_entry(
 ) -> None:
     """Append one entry. For leads `seq` is counted on the locked lead row, else on the journal itself."""
     if subject_kind == "lead":
-        seq = conn.execute(
-            _leads.update()
-            .where(_leads.c.id == subject_id)
-            .values(journal_seq=_leads.c.journal_seq + 1)
-            .returning(_leads.c.journal_seq)
-        ).scalar_one()
+        seq = conn.execute(_COUNT, {"subject": subject_id}).scalar_one()
     else:
         seq = (
             conn.execute(
@@ -62,16 +64,17 @@ def insert_entry(
             + 1
         )
     conn.execute(
-        _journal.insert().values(
-            subject_kind=subject_kind,
-            subject_id=subject_id,
-            seq=seq,
-            at=at,
-            actor_kind=actor_kind,
-            actor_id=actor_id,
-            kind=kind,
-            data=dict(data or {}),
-        )
+        _INSERT,
+        {
+            "subject_kind": subject_kind,
+            "subject_id": subject_id,
+            "seq": seq,
+            "at": at,
+            "actor_kind": actor_kind,
+            "actor_id": actor_id,
+            "kind": kind,
+            "data": dict(data or {}),
+        },
     )
 
 

@@ -244,3 +244,13 @@ def count_due(conn: Connection, now: datetime) -> int:
             .where(_outbox.c.state.in_(("pending", "sending")), _outbox.c.show_at <= now)
         ).scalar_one()
     )
+
+
+def came_to_nothing(conn: Connection, card_key: str) -> bool:
+    """Whether a decided post was dropped before it reached anybody: superseded or dead, and no card stands."""
+    state = conn.execute(
+        select(_outbox.c.state).where(_outbox.c.dedupe_key == card_key)
+    ).scalar_one_or_none()
+    if state not in ("superseded", "dead"):
+        return False
+    return conn.execute(select(_cards.c.id).where(_cards.c.card_key == card_key)).first() is None

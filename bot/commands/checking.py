@@ -1,4 +1,7 @@
-"""`baton check`: every fault of a playbook at once, and what it holds. What is not here: putting it in force (`playbook`)."""
+"""`baton check`: every fault of a playbook at once, and what it holds.
+
+What is not here: putting it in force (`playbook`).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`baton quarantine list | show | replay`: messages with items that could not be used.
 
-What others wrote is printed without control characters. What is not here: why an item is refused (`handlers.lead_body`).
+What others wrote is printed without control characters. What is not here: why an item is refused (`lead_body`).
 """
 
 from __future__ import annotations

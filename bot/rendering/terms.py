@@ -53,6 +53,7 @@ _SOURCES: Final = {
     "demo_request": "asked for a demo",
     "trial": "started a trial",
     "pricing": "asked for a price",
+    "pricing_page": "looked at our prices",
     "webinar": "came to a webinar",
     "event": "met us at an event",
     "trade_show": "met us at a trade show",

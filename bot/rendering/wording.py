@@ -7,6 +7,7 @@ why` (`wording_why`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -151,8 +152,16 @@ def why_line(profile: LeadProfile, why_you: str) -> str:
     reasons = ", ".join(escape.clean(r, escape.REASON_CAP) for r in profile.reasons[:5] if r)
     points = f"({profile.score})" if profile.score is not None else ""
     why = " ".join(x for x in (reasons or ("score" if points else ""), points) if x)
-    yours = escape.clean(why_you, 120)
+    yours = escape.clean(_SPOKEN.sub(_spoken, why_you), 120)
     return dotted((f"Why: {why}" if why else "", f"Yours: {yours}" if yours else ""))
+
+
+#: How routing says it, by the code that the lead came with.
+_SPOKEN = re.compile(r"\bspeaks ([A-Za-z]{2})\b")
+
+
+def _spoken(found: re.Match[str]) -> str:
+    return f"speaks {terms.language(found[1])}"
 
 
 # ------------------------------------------------------------------ deadlines

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.clock import Clock
 from bot.gateways.slack import (
@@ -305,8 +306,8 @@ class Deliverer:
         for wait in SETTLE_RETRIES:
             try:
                 return await self._in_thread(write)
-            except DBAPIError as error:
-                if not is_passing(error):
+            except (DBAPIError, PoolTimeout) as error:
+                if isinstance(error, DBAPIError) and not is_passing(error):
                     raise
             await asyncio.sleep(wait)
         return await self._in_thread(write)

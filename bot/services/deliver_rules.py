@@ -18,7 +18,9 @@ from storage.deliveries import HOME, OutboxRow
 from storage.outbox import LISTS
 
 #: Posts of these are tried for ever: somebody waits for them. Others die after `MOST_ATTEMPTS`.
-NEVER_GIVE_UP = frozenset({"lead_card", "escalation", "review_card", "reminder", *LISTS})
+NEVER_GIVE_UP = frozenset(
+    {"lead_card", "escalation", "review_card", "reminder", "handover", "failure_notice", *LISTS}
+)
 MOST_ATTEMPTS = 20
 #: Seconds.
 LONGEST_BACKOFF = 60.0

@@ -7,6 +7,8 @@ signer; it waits for the receiver's hours unless the step says `now`. Nobody at 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
 from bot.domain.agreement import ClockKind
 from bot.services.move_lead import SYSTEM, Acting, write
@@ -88,38 +90,28 @@ def escalate(
     elif not at_once:
         show_at = work.agreement.marketing.calendar.next_open(work.now)
     data = {"offer": lead.current_offer_id, "always": always, "nobody_left": nobody_left}
-    key = f"esc:{lead.id}:{lead.round}:{kind.value}:{receiver.key}"
-    fields = {
+    base = f"esc:{lead.id}:{lead.round}:{kind.value}:{receiver.key}"
+    fields: dict[str, Any] = {
         "template": "escalation",
-        "card_key": key,
         "lane": outbox.lane_of(receiver.member.id if receiver.member else None, receiver.channel),
+        "now": work.now,
+        "real": work.real,
+        "priority": outbox.PRIORITY_ESCALATION,
+        "lead_id": lead.id,
+        "offer_id": lead.current_offer_id,
+        "person_id": receiver.member.id if receiver.member else None,
+        "clock_id": clock.id if clock else None,
+        "data": data,
     }
-    is_new = outbox.enqueue_post(
-        work.conn,
-        **fields,
-        priority=outbox.PRIORITY_ESCALATION,
-        now=work.now,
-        real=work.real,
-        show_at=show_at,
-        lead_id=lead.id,
-        offer_id=lead.current_offer_id,
-        person_id=receiver.member.id if receiver.member else None,
-        clock_id=clock.id if clock else None,
-        data=data,
-    )
-    if not is_new:
-        outbox.enqueue_edit(
-            work.conn,
-            **fields,
-            now=work.now,
-            real=work.real,
-            lead_id=lead.id,
-            offer_id=lead.current_offer_id,
-            person_id=receiver.member.id if receiver.member else None,
-            clock_id=clock.id if clock else None,
-            data=data,
-            priority=outbox.PRIORITY_ESCALATION,
-        )
+    # A repeat edits the message that stands. One that was settled before anybody saw it is no message: the
+    # next breach is posted under the next number.
+    for n in count(1):
+        key = base if n == 1 else f"{base}#{n}"
+        if outbox.enqueue_post(work.conn, card_key=key, show_at=show_at, **fields):
+            break
+        if not outbox.came_to_nothing(work.conn, key):
+            outbox.enqueue_edit(work.conn, card_key=key, **fields)
+            break
     work.wake = True
     write(
         work,

@@ -17,9 +17,9 @@ from bot.domain.agreement import ClockKind, StepKind
 from bot.domain.funnel import Action, Status
 from bot.domain.sla import ParsedStep, parse_step
 from bot.services.escalate import escalate
+from bot.services.judge_lead import judge_or_wait
 from bot.services.move_lead import REDRAW_STEP, SYSTEM, Ending, redraw, write
 from bot.services.offer_lead import Guard, current_offer, enter_review, offer_next
-from bot.services.receive_leads import judge_or_wait
 from bot.services.run_clocks import end_clock
 from bot.services.wake_lead import wake_lead
 from bot.services.work import Work

@@ -5,14 +5,22 @@ What is not here: the rules (`bot.domain.scoring`, `bot.domain.routing`), how th
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from sqlalchemy.exc import DBAPIError
+
+from bot.domain.agreement import ClockKind
 from bot.domain.funnel import Action, Status
 from bot.domain.scoring import judge, pick_sla, score_lead
 from bot.playbook.conditions import rule_input
 from bot.services.move_lead import SYSTEM, move, write
 from bot.services.offer_lead import enter_review, offer_next
+from bot.services.run_clocks import arm_steps, start_clock
 from bot.services.work import Work
-from storage import leads
+from storage import clocks, leads
 from storage.leads import LeadRow
+
+RETRY_JUDGE_AFTER = timedelta(minutes=1)
 
 
 def judge_lead(work: Work, lead: LeadRow, *, woken: bool = False) -> LeadRow:
@@ -70,3 +78,40 @@ def judge_lead(work: Work, lead: LeadRow, *, woken: bool = False) -> LeadRow:
     if moved is None:
         raise RuntimeError(f"lead {lead.id} left `received` under our lock")
     return moved
+
+
+def receive(work: Work, lead: LeadRow, *, woken: bool = False) -> None:
+    """A lead is in `received`: marketing's route clock starts, and the lead is judged at once."""
+    clock = start_clock(work, lead, ClockKind.ROUTE, started_at=work.now, arm=False)
+    judge_or_wait(work, lead, woken=woken)
+    running = clocks.read_clock(work.conn, clock.id) if clock is not None else None
+    if running is not None and running.ended_at is None:
+        arm_steps(work, running)
+
+
+def judge_or_wait(work: Work, lead: LeadRow, attempt: int = 1, *, woken: bool = False) -> None:
+    """Judge a received lead; when our own code fails, the lead is kept, marketing's route clock runs, and it is
+    judged again a minute later. A fault of ours must never lose a lead."""
+    savepoint = work.conn.begin_nested()
+    try:
+        judge_lead(work, lead, woken=woken)
+        savepoint.commit()
+    except DBAPIError:
+        savepoint.rollback()
+        raise
+    except (
+        Exception
+    ) as error:  # the lead is worth more than the traceback, which is journalled by its type
+        savepoint.rollback()
+        work.forget_roster()
+        write(work, lead.id, "fault", data={"rule": "judge", "error": type(error).__name__})
+        clocks.arm_timer(
+            work.conn,
+            lead_id=lead.id,
+            subject_kind="lead",
+            subject_id=lead.id,
+            step="judge",
+            generation=attempt,
+            due_at=work.now + RETRY_JUDGE_AFTER,
+        )
+        work.wake = True

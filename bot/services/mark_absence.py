@@ -17,6 +17,7 @@ from bot.rendering.views_pages import AbsenceNote
 from bot.services.escalate import receiver_of
 from bot.services.move_lead import SYSTEM, Ending, refresh_home
 from bot.services.offer_lead import Guard, current_offer, offer_next
+from bot.services.refuse import manages
 from bot.services.work import Member, Work
 from storage import journal, leads, outbox, people
 
@@ -156,9 +157,8 @@ def _may_say(work: Work, actor: Member | None, about: Member | None) -> Refusal 
     if about.id == actor.id:
         own = may(actor.roles, frozenset({Bond.NONE}), Deed.SET_OWN_ABSENCE)
         return None if own else Refusal("not_allowed")
-    team = work.agreement.team_of(about.email)
     bonds = {Bond.OTHER}
-    if team is not None and actor.email in (team.manager, team.above):
+    if about.person is not None and manages(work, actor, about.person.team):
         bonds.add(Bond.MANAGER_OF_HOLDER)
     ok = may(actor.roles, frozenset(bonds), Deed.SAY_ABSENCE_FOR_OTHER)
     return None if ok else Refusal("not_allowed")

@@ -9,23 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from bot.domain.agreement import ClockKind
 from bot.domain.lead import LeadFacts
-from bot.services.judge_lead import judge_lead
+from bot.services.judge_lead import receive
 from bot.services.move_lead import write
-from bot.services.run_clocks import start_clock
 from bot.services.take_news import take_news
 from bot.services.work import Work
 from storage import inbox, leads
-from storage.clocks import arm_timer
 from storage.database import is_passing
-
-RETRY_JUDGE_AFTER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,34 +174,5 @@ def _apply_facts(work: Work, facts: LeadFacts, news_key: str) -> dict[str, Any]:
     lead = leads.lock_lead(work.conn, lead_id)
     if lead is None:
         raise RuntimeError(f"lead {lead_id} vanished within its own transaction")
-    start_clock(work, lead, ClockKind.ROUTE, started_at=work.now)
-    judge_or_wait(work, lead)
+    receive(work, lead)
     return {"status": "accepted", "lead": lead_id}
-
-
-def judge_or_wait(work: Work, lead: leads.LeadRow, attempt: int = 1) -> None:
-    """Judge a received lead; when our own code fails, the lead is kept, marketing's route clock runs, and it is
-    judged again a minute later. A fault of ours must never lose a lead."""
-    savepoint = work.conn.begin_nested()
-    try:
-        judge_lead(work, lead)
-        savepoint.commit()
-    except DBAPIError:
-        savepoint.rollback()
-        raise
-    except (
-        Exception
-    ) as error:  # the lead is worth more than the traceback, which is journalled by its type
-        savepoint.rollback()
-        work.forget_roster()
-        write(work, lead.id, "fault", data={"rule": "judge", "error": type(error).__name__})
-        arm_timer(
-            work.conn,
-            lead_id=lead.id,
-            subject_kind="lead",
-            subject_id=lead.id,
-            step="judge",
-            generation=attempt,
-            due_at=work.now + RETRY_JUDGE_AFTER,
-        )
-        work.wake = True

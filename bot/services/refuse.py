@@ -21,20 +21,17 @@ def bonds_of(work: Work, actor: Member, lead: LeadRow) -> frozenset[Bond]:
     bonds = {Bond.OTHER}
     if lead.owner_id == actor.id:
         bonds.add(Bond.HOLDER)
-    team = work.agreement.teams.get(lead.team)
-    if team is not None and actor.email in (team.manager, team.above):
-        bonds.add(Bond.MANAGER_OF_HOLDER)
-    if _is_deputy(work, actor, lead):
+    if manages(work, actor, lead.team):
         bonds.add(Bond.MANAGER_OF_HOLDER)
     return frozenset(bonds)
 
 
-def _is_deputy(work: Work, actor: Member, lead: LeadRow) -> bool:
-    """A deputy, or the signer, may act for a manager: escalations reach them in the manager's place."""
-    team = work.agreement.teams.get(lead.team)
+def manages(work: Work, actor: Member, team_name: str) -> bool:
+    """Manager or above of a team, their deputies, and the signer: escalations reach them in the manager's place."""
+    team = work.agreement.teams.get(team_name)
     if team is None:
         return False
-    if actor.email == work.agreement.signer_sales:
+    if actor.email in (team.manager, team.above, work.agreement.signer_sales):
         return True
     return any(
         (person := work.agreement.people.get(email)) is not None and person.deputy == actor.email

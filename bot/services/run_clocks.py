@@ -5,12 +5,13 @@ What is not here: what a step does (`fire_timers`), which clocks exist (the agre
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from bot.domain.agreement import ClockKind, ClockRule, StepKind, StepRule
 from bot.domain.business_time import Calendar, Duration, DurationKind, due_at, parse_duration
 from bot.domain.funnel import Status
-from bot.domain.sla import BREACH_STEP, COVERS, GOALS, outcome_of, plan_steps
+from bot.domain.sla import BREACH_STEP, COVERS, GOALS, PlannedStep, outcome_of, plan_steps
 from bot.services.work import Work
 from storage import clocks, journal
 from storage.clocks import ClockRow
@@ -51,8 +52,12 @@ def start_clock(
     person_id: int | None = None,
     team: str = "",
     goal: int | None = None,
+    arm: bool = True,
 ) -> ClockRow | None:
-    """Start the clock if the agreement knows it for this lead; None when it does not."""
+    """Start the clock if the agreement knows it for this lead; None when it does not.
+
+    `arm` False: its timers come later (`arm_steps`), because it most likely ends in this same transaction.
+    """
     rule = clock_rule(work, lead, kind)
     if rule is None:
         return None
@@ -89,7 +94,8 @@ def start_clock(
         due_at=due.isoformat(),
         generation=1,
     )
-    arm_steps(work, clock)
+    if arm:
+        arm_steps(work, clock)
     return clock
 
 
@@ -97,16 +103,18 @@ def arm_steps(work: Work, clock: ClockRow) -> None:
     """Arm a timer for every step of the clock's present generation."""
     calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
     kind = _duration_of(clock).kind
-    for step in plan_steps(_rules_of(clock), calendar, clock.started_at, clock.due_at, kind):
-        clocks.arm_timer(
-            work.conn,
-            lead_id=clock.lead_id,
-            subject_kind="clock",
-            subject_id=clock.id,
-            step=step.name,
-            generation=clock.generation,
-            due_at=step.at,
-        )
+    _arm(work, clock, plan_steps(_rules_of(clock), calendar, clock.started_at, clock.due_at, kind))
+
+
+def _arm(work: Work, clock: ClockRow, steps: Iterable[PlannedStep]) -> None:
+    clocks.arm_timers(
+        work.conn,
+        lead_id=clock.lead_id,
+        subject_kind="clock",
+        subject_id=clock.id,
+        generation=clock.generation,
+        steps=[(step.name, step.at) for step in steps],
+    )
     work.wake = True
 
 
@@ -195,18 +203,13 @@ def arm_steps_ahead(work: Work, clock: ClockRow) -> None:
     """Arm the steps that still lie ahead (and the breach mark when it does): nothing is repeated at once."""
     calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
     kind = _duration_of(clock).kind
-    for step in plan_steps(_rules_of(clock), calendar, clock.started_at, clock.due_at, kind):
-        if step.at > work.now or (step.name == BREACH_STEP and clock.breached_at is None):
-            clocks.arm_timer(
-                work.conn,
-                lead_id=clock.lead_id,
-                subject_kind="clock",
-                subject_id=clock.id,
-                step=step.name,
-                generation=clock.generation,
-                due_at=step.at,
-            )
-    work.wake = True
+    planned = plan_steps(_rules_of(clock), calendar, clock.started_at, clock.due_at, kind)
+    ahead = [
+        step
+        for step in planned
+        if step.at > work.now or (step.name == BREACH_STEP and clock.breached_at is None)
+    ]
+    _arm(work, clock, ahead)
 
 
 def resume_clock(work: Work, clock: ClockRow) -> ClockRow:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bot.domain.agreement import ClockKind
 from bot.domain.funnel import Action, Status
-from bot.services.judge_lead import judge_lead
+from bot.services.judge_lead import receive
 from bot.services.move_lead import SYSTEM, cancel_wake, move
-from bot.services.run_clocks import start_clock
 from bot.services.work import Work
+from storage import leads
 from storage.leads import LeadRow
 
 
@@ -41,5 +40,5 @@ def wake_lead(work: Work, lead: LeadRow, *, why: str, as_agreed: bool) -> LeadRo
     )
     if received is None:
         return None
-    start_clock(work, received, ClockKind.ROUTE, started_at=work.now)
-    return judge_lead(work, received, woken=as_agreed)
+    receive(work, received, woken=as_agreed)
+    return leads.read_lead(work.conn, lead.id)

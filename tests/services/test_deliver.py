@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import OperationalError
 
 from bot.clock import Clock
 from bot.domain.agreement import Agreement, Lapses, Marketing
@@ -558,6 +559,23 @@ async def test_a_bad_token_stops_everything_for_a_while_and_kills_nothing(office
     assert len(office.slack.messages) == 2
     assert office.deliverer.trouble == ""
     assert office.failed == []
+
+
+async def test_what_happened_is_written_down_once_the_database_is_back(office: Office) -> None:
+    away = 2
+
+    def be_away(work: Work) -> None:
+        nonlocal away
+        away -= 1
+        if away >= 0:
+            raise OperationalError("", {}, Exception("database is locked"))
+
+    office.on_sent = be_away
+    office.decide("card:1")
+    await office.deliverer.drain()
+    assert office.row("card:1").state == "sent"
+    assert office.slack.texts("Dann") == ["card:1"]
+    assert office.sent == ["card:1"]
 
 
 # Floods

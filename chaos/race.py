@@ -1,0 +1,191 @@
+"""A race: a database with an agreement and offers in it, and processes that start at one signal.
+
+What is not here: what a process does (`racer`), what must hold in the end (`books`, and each experiment).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot.clock import Clock
+from bot.services.receive_leads import Incoming, Message, receive_leads
+from bot.services.runtime import Runtime
+from bot.services.work import Work
+from chaos.playbooks import agreement_of, playbook_text
+from chaos.racer import facts_of
+from storage import people
+from storage.database import Database
+
+ROOT = Path(__file__).parent.parent
+#: A Monday in office hours.
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+_COUNTRIES = ("DE", "US", "SG")
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One offer before one rep, as it stands at the start."""
+
+    offer: str
+    lead: int
+    rep: str
+    manager: str
+
+
+class Hall:
+    """The database of one race. Time stands at `now` while it is prepared."""
+
+    def __init__(self, url: str, *, reps: int = 4) -> None:
+        self.url = url
+        self.text = playbook_text(reps)
+        self.now = START
+        self.database = Database(url)
+        self.agreement = agreement_of(self.text)
+        self.runtime = Runtime(self.database, Clock(lambda: self.now), self.agreement)
+        self.runtime.write_now(self._meet)
+
+    def _meet(self, work: Work) -> None:
+        for person in self.agreement.people.values():
+            people.ensure_person(work.conn, person.email, person.name)
+        for row in people.list_people(work.conn):
+            people.save_person(
+                work.conn, row.id, slack_user_id=f"U{row.id}", slack_channel_id=f"D{row.id}"
+            )
+
+    def receive(self, leads: Sequence[Mapping[str, Any]], *, batch: int = 100) -> list[int]:
+        """Leads by the ordinary way in; their ids."""
+        found: list[int] = []
+        for first in range(0, len(leads), batch):
+            items = tuple(
+                Incoming(i, facts_of(lead, self.now))
+                for i, lead in enumerate(leads[first : first + batch])
+            )
+            name = f"hall-{leads[first]['external_id']}"
+            message = Message("hall", name, name, b"{}", items)
+            received = self.runtime.write_now(lambda work, m=message: receive_leads(work, m))
+            found += [int(result["lead"]) for result in received.results]
+        return found
+
+    def offers(self) -> list[Put]:
+        """Every open offer, oldest first."""
+
+        def look(work: Work) -> list[Put]:
+            rows = work.conn.exec_driver_sql(
+                "SELECT o.id, o.lead_id, p.email, o.team FROM offers o JOIN people p ON p.id = o.rep_id"
+                " WHERE o.state = 'open' ORDER BY o.lead_id"
+            )
+            teams = work.agreement.teams
+            return [Put(offer, lead, rep, teams[team].manager) for offer, lead, rep, team in rows]
+
+        return self.runtime.read_now(look)
+
+    def task(self, job: str, **more: Any) -> dict[str, Any]:
+        """What a racer is told."""
+        return {
+            "job": job, "url": self.url, "playbook": self.text, "now": self.now.isoformat(), **more,
+        }  # fmt: skip
+
+    def close(self) -> None:
+        """Close the database."""
+        self.runtime.close()
+
+
+def made_leads(many: int, *, name: str = "lead") -> list[dict[str, Any]]:
+    """So many different leads, all sales-ready, for all teams in turn."""
+    return [
+        {
+            "source": "race",
+            "external_id": f"{name}-{i}",
+            "email": f"{name}.{i}@company{i}.example",
+            "first_name": "Jana",
+            "last_name": f"Novak {i}",
+            "company": f"Company {i}",
+            "country": _COUNTRIES[i % 3],
+            "source_score": 80,
+        }
+        for i in range(many)
+    ]
+
+
+def near_order(items: Sequence[Any], seed: int, window: int = 6) -> list[Any]:
+    """The same items in another order, none far from its place: two processes keep meeting at the same item."""
+    rng = random.Random(seed)
+    return [
+        item
+        for _, item in sorted(
+            ((place + rng.uniform(0, window), item) for place, item in enumerate(items)),
+            key=lambda placed: placed[0],
+        )
+    ]
+
+
+def digest(text: str) -> str:
+    """What the intake would note as the hash of a body."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def race(tasks: Sequence[Mapping[str, Any]], *, limit: float = 120.0) -> list[Any]:
+    """Start a process for each task, give the signal when all are ready, and return what each found.
+
+    RuntimeError when one of them failed.
+    """
+    with _racers(len(tasks)) as racers:
+        for racer, task in zip(racers, tasks, strict=True):
+            _tell(racer, json.dumps(task))
+        for racer in racers:
+            assert racer.stdout is not None  # noqa: S101 - a pipe by construction
+            if racer.stdout.readline().strip() != "ready":
+                raise RuntimeError(f"a racer did not start: {racer.communicate()[1][-2000:]}")
+        for racer in racers:
+            _tell(racer, "go")
+        return [_answer(racer, limit) for racer in racers]
+
+
+@contextmanager
+def _racers(many: int) -> Iterator[list[subprocess.Popen[str]]]:
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "chaos.racer"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(many)
+    ]
+    try:
+        yield racers
+    finally:
+        for racer in racers:
+            if racer.poll() is None:
+                racer.kill()
+            racer.communicate()
+
+
+def _tell(racer: subprocess.Popen[str], line: str) -> None:
+    assert racer.stdin is not None  # noqa: S101 - a pipe by construction
+    racer.stdin.write(line + "\n")
+    racer.stdin.flush()
+
+
+def _answer(racer: subprocess.Popen[str], limit: float) -> Any:
+    out, err = racer.communicate(timeout=limit)
+    if racer.returncode:
+        raise RuntimeError(f"a racer ended with {racer.returncode}: {err[-2000:]}")
+    return json.loads(out.splitlines()[-1])
+
+
+def due_in(hall: Hall, seconds: float) -> None:
+    """Move the hall's time to `seconds` before what the accept clock of a lead that arrives now is due."""
+    hall.now += timedelta(minutes=20) - timedelta(seconds=seconds)
