@@ -21,9 +21,8 @@ from storage.leads import LeadRow
 PostLead = Callable[[Mapping[str, Any]], Awaitable[tuple[int, dict[str, Any]]]]
 Doing = Callable[[Work, Member, LeadRow, str], object]
 
-_STARTS = (time(9, 20), time(13, 40))
-_GOOD_TIMES = ((time(9, 10), time(11)), (time(13, 35), time(14, 30)))
-_MOST_DAYS = 14
+_START = time(9, 20)  # Europe has begun, Singapore is still there
+_MOST_DAYS = 8
 
 
 class Moves(Protocol):
@@ -35,21 +34,22 @@ class Moves(Protocol):
 
 
 def begin_at(agreement: Agreement, now: datetime) -> datetime:
-    """Now, when it is a good part of a working day in the company's zone; else the next 9:20 or 13:40.
+    """The coming morning of the next week, in the company's zone, at which most people are at work.
 
-    The story takes twenty minutes, and whoever watches it wants an hour of office time after it.
+    Always that time of day: the story then shows the same cards whenever the demo is started.
     """
     calendar = agreement.calendar
-    local = now.astimezone(calendar.zone)
-    if calendar.is_open(now) and any(start <= local.time() <= end for start, end in _GOOD_TIMES):
-        return now
-    for days in range(_MOST_DAYS):
-        for start in _STARTS:
-            day = local.date() + timedelta(days=days)
-            at = datetime.combine(day, start, tzinfo=calendar.zone)
-            if at > now and calendar.is_open(at):
-                return at.astimezone(UTC)
-    return calendar.next_open(now)
+    today = now.astimezone(calendar.zone).date()
+    mornings = [
+        datetime.combine(today + timedelta(days=days), _START, tzinfo=calendar.zone).astimezone(UTC)
+        for days in range(_MOST_DAYS)
+    ]
+    ahead = [at for at in mornings if at > now and calendar.is_open(at)]
+
+    def at_work(at: datetime) -> int:
+        return sum(person.calendar.is_open(at) for person in agreement.people.values())
+
+    return max(ahead, key=at_work, default=calendar.next_open(now))  # the first of the best
 
 
 def _lead(number: int, name: str, company: str, **more: Any) -> dict[str, Any]:
@@ -105,8 +105,8 @@ FAR_AWAY = _lead(
     message="Does it work across time zones?",
 )  # fmt: skip
 HAND_RAISER = _lead(
-    9, "Jana Novak", "Globex GmbH", title="VP Operations", country="AT", language="de",
-    employees=540, phone="+43 1 555 0100", source="contact_me", source_score=92,
+    9, "Eva Lindner", "Wayne Freight GmbH", title="VP Operations", country="AT", language="de",
+    employees=540, phone="+43 1 555 0109", source="contact_me", source_score=92,
     message="We need to replace our dialler before March.",
 )  # fmt: skip
 

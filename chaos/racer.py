@@ -62,8 +62,17 @@ class Racer:
     def click(self) -> list[dict[str, Any]]:
         """Use each button of `clicks` ([deed, who, offer, seconds after the start]); what each was answered."""
         clicks = self.task["clicks"]
+        pause = self.task.get("pause", 0.0)
+        rng = random.Random(self.task.get("seed", 0))
+
+        def one(click: list[Any]) -> dict[str, Any]:
+            found = self._click(click)
+            # SQLite's lock is not fair: without a breath one process would have it until all is done.
+            time.sleep(rng.uniform(0, pause))
+            return found
+
         with ThreadPoolExecutor(self.task.get("threads", 1)) as pool:
-            return list(pool.map(self._click, clicks))
+            return list(pool.map(one, clicks))
 
     def _click(self, click: list[Any]) -> dict[str, Any]:
         deed, who, offer_id, at = click

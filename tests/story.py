@@ -28,7 +28,8 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as dt_time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,16 +42,18 @@ from sqlalchemy import func, select
 from bot.clock import Clock
 from bot.demo import channels_of, people_of
 from bot.domain.agreement import Agreement
+from bot.services.apply_playbook import apply_playbook
+from bot.services.runtime import Runtime
 from bot.services.work import Work
 from bot.settings import Credential, Settings
-from bot.wiring import House, SlackAccess, bring_in_force, open_runtime
+from bot.wiring import House, SlackAccess, agreement_from_text, bring_in_force
 from sandbox.app import Sandbox, SandboxConfig, create_sandbox
 from sandbox.config import DEFAULT_BOT_TOKEN
 from sandbox.dispatch import Answer, webhook_signature
 from sandbox.model import BOT_USER_ID, Message, Person, View
 from sandbox.server import free_socket, serve
 from sandbox.workspace import Workspace
-from storage import clocks, journal, leads, offers, outbox
+from storage import clocks, journal, leads, offers, outbox, people
 from storage.clocks import ClockRow
 from storage.database import Database
 from storage.journal import JournalRow
@@ -462,14 +465,17 @@ def _has(message: Message, text: str) -> bool:
 @asynccontextmanager
 async def story_of(
     database_url: str, *, name: str = "story", playbook: str = "", start: str = START,
-    slack_answers: bool = True,
+    slack_answers: bool = True, known: bool = True,
 ) -> AsyncIterator[Story]:  # fmt: skip
-    """A running Baton beside its workspace. `slack_answers` False: Slack is down from the beginning."""
+    """A running Baton beside its workspace. `slack_answers` False: Slack is down from the beginning.
+
+    `known` False: nobody was looked up in Slack before, as at the first start of all.
+    """
     time = Frozen(vienna(start))
     text = playbook or playbook_text()
     sock = free_socket()
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
-    runtime = open_runtime(Database(database_url), Clock(time.now), text)
+    runtime = _open(database_url, time, text)
     sandbox = create_sandbox(_config(runtime.agreement, time, url, name))
     house = House(
         Settings(intake_secrets=(Credential("story", SecretStr(INTAKE_SECRET)),)),
@@ -483,19 +489,46 @@ async def story_of(
     story._text = text
     if not slack_answers:
         sandbox.workspace.faults.add("*", "http_500", count=None)
+    if known:
+        runtime.write_now(lambda work: _meet(work, sandbox.workspace))
     await sandbox.start()
     try:
         async with serve(house.asgi, sock):
             await house.start()
             try:
-                while slack_answers and (await story.get("/readyz"))[0] != 200:
-                    await asyncio.sleep(0.005)
+                while slack_answers and await house._ready():
+                    await asyncio.sleep(0.002)
                 yield story
             finally:
                 await house.stop()
     finally:
         await sandbox.stop()
         runtime.close()
+
+
+@cache
+def _compiled(text: str, day: date) -> tuple[Agreement, str]:
+    """Reading the YAML takes longer than all the rest of a start; stories with one text share what came of it."""
+    return agreement_from_text(text, Clock(lambda: datetime.combine(day, dt_time(12), UTC)))
+
+
+def _open(database_url: str, time: Frozen, text: str) -> Runtime:
+    """As `wiring.open_runtime` does, without compiling the same text again."""
+    agreement, sha256 = _compiled(text, time.now().date())
+    runtime = Runtime(Database(database_url), Clock(time.now), agreement)
+    runtime.agreement = runtime.write_now(lambda work: apply_playbook(work, text, sha256))
+    return runtime
+
+
+def _meet(work: Work, workspace: Workspace) -> None:
+    """What an earlier start found out about everybody."""
+    for member in work.roster.by_id.values():
+        person = workspace.person_by_email(member.email)
+        if person is not None:
+            dm = workspace.dm_id(person.user_id)
+            people.save_person(
+                work.conn, member.id, slack_user_id=person.user_id, slack_channel_id=dm
+            )
 
 
 def _config(agreement: Agreement, time: Frozen, url: str, name: str) -> SandboxConfig:

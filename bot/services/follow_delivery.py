@@ -78,9 +78,6 @@ def after_failure(work: Work, row: OutboxRow, error: str) -> None:
         work.forget_roster()
     if row.template == "lead_card" and row.offer_id is not None:
         _offer_on(work, row.offer_id, error)
-    if row.template == "offers_list":
-        for offer_id in row.data.get("offer_ids", ()):
-            _offer_on(work, str(offer_id), error)
     if row.template in ("home", "failure_notice") or row.edits:
         return
     _tell_manager(work, row, about, error)
@@ -115,10 +112,13 @@ def _tell_manager(work: Work, row: OutboxRow, about: Member | None, error: str) 
     )
     if receiver.member is None:
         return
+    # One notice a day about somebody who cannot be reached, however many cards could not be delivered.
+    day = f"{work.now:%Y-%m-%d}"
+    key = f"failure:{about.id}:{error}:{day}" if about else f"failure:{row.card_key}"
     outbox.enqueue_post(
         work.conn,
         template="failure_notice",
-        card_key=f"failure:{row.card_key}"[:160],
+        card_key=key[:160],
         lane=outbox.lane_of(receiver.member.id),
         priority=outbox.PRIORITY_ESCALATION,
         now=work.now,

@@ -247,7 +247,7 @@ def open_offer(
         },
     )
     people.save_person(work.conn, rep.id, last_offered_at=work.now)
-    work.forget_roster()
+    work.roster.note_offer(rep.id, work.now)
     _start_offer_clocks(work, moved, offer, rep, accepted=accepted)
     outbox.enqueue_post(
         work.conn,

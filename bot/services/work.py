@@ -5,7 +5,7 @@ What is not here: any decision.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -81,6 +81,14 @@ class Roster:
         self.by_id = {m.id: m for m in members}
         self.by_email = {m.email: m for m in members}
         self.by_slack = {m.row.slack_user_id: m for m in members if m.row.slack_user_id}
+
+    def note_offer(self, person_id: int, at: datetime) -> None:
+        """Somebody was just offered a lead: they wait from now on. Spares reading everybody again."""
+        member = self.by_id[person_id]
+        fresh = replace(member, row=replace(member.row, last_offered_at=at))
+        self.by_id[person_id] = self.by_email[member.email] = fresh
+        if member.row.slack_user_id:
+            self.by_slack[member.row.slack_user_id] = fresh
 
     def name_of(self, person_id: int | None) -> str:
         """The name of a person, "Baton" for the system."""

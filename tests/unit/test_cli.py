@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -220,6 +221,7 @@ def test_the_playbook_that_ships_is_fine() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bot", "check"],
         cwd=ROOT,
+        env={"PATH": os.environ.get("PATH", "")},
         capture_output=True,
         text=True,
         check=False,

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from storage import inbox, journal, people, playbooks
+from storage import clocks, inbox, journal, people, playbooks
 from storage.database import Database
 from tests.unit.playbook_kit import with_changes
 
-ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 Says = Callable[..., tuple[int, str, str]]
@@ -30,6 +29,11 @@ def version_in_force(database: Database) -> int | None:
     with database.read() as conn:
         newest = playbooks.newest_playbook(conn)
     return newest.version if newest else None
+
+
+def due_times(database: Database) -> list[datetime]:
+    with database.read() as conn:
+        return [clock.due_at for clock in clocks.list_all_running(conn)]
 
 
 def test_applying_puts_versions_in_force_and_says_who_came_and_went(
@@ -86,6 +90,27 @@ def test_an_older_text_comes_back_in_force(baton: Says, named_database: Database
         "  running clocks that changed: 0",
     ]
     assert version_in_force(named_database) == 1
+
+
+def test_running_clocks_change_only_when_asked_to(baton: Says, named_database: Database) -> None:
+    baton("playbook", "apply")
+    hand_raiser = b'{"external_id": "1", "email": "kim@north.example", "source": "contact_me"}'
+    quarantined(named_database, "m-1", hand_raiser, "refused")
+    baton("quarantine", "replay", "--all")  # nobody is known in Slack yet: marketing reviews it
+    before = due_times(named_database)
+    assert len(before) == 1
+    Path("playbook.yaml").write_text(with_changes(("review: {within: 1d", "review: {within: 3d")))
+
+    baton("playbook", "apply")
+    assert due_times(named_database) == before
+
+    code, out, _ = baton("playbook", "apply", "--running")
+    assert code == 0
+    assert out.splitlines() == [
+        "playbook.yaml: is in force already, as version 2",
+        "  running clocks that changed: 1",
+    ]
+    assert all(due > was for due, was in zip(due_times(named_database), before, strict=True))
 
 
 def test_a_faulty_playbook_leaves_the_last_good_one(baton: Says, named_database: Database) -> None:

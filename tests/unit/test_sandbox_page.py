@@ -1,4 +1,4 @@
-"""The sandbox's page over HTTP: who may reach it, what each person sees, and that each doing reaches the bot."""
+"""The sandbox's page over HTTP: what each person sees, and that each doing reaches the bot."""
 
 from __future__ import annotations
 
@@ -9,19 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.clock import START, ManualClock
-from sandbox.model import Message, Person
-from sandbox.page import HEADERS
-from sandbox.samples import SAMPLES, lead_from_form
+from sandbox.clock import START
+from sandbox.samples import SAMPLES
 from tests.unit.sandbox_kit import ANN, BEN, HELLO, REVIEW, Stage, buttons, modal, stage
-
-
-class SteppingClock(ManualClock):
-    """A clock with a step a quarter of an hour after the start."""
-
-    def next_step_at(self) -> Any:
-        step = START.replace(minute=15)
-        return step if self.now() < step else None
+from tests.unit.sandbox_page_kit import SteppingClock, card, client_of, dm, do, shown
 
 
 @pytest.fixture
@@ -30,146 +21,12 @@ async def slack() -> AsyncIterator[Stage]:
         yield found
 
 
-def client_of(slack: Stage, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(slack.sandbox.asgi)
-    return httpx.AsyncClient(transport=transport, base_url=slack.url, headers=headers)
-
-
 @pytest.fixture
 async def browser(slack: Stage) -> AsyncIterator[httpx.AsyncClient]:
     """What the page's own script would be: its origin, its JSON."""
     headers = {"Origin": slack.url}
     async with client_of(slack, headers) as client:
         yield client
-
-
-async def shown(browser: httpx.AsyncClient, person: Person, **place: str) -> str:
-    answer = await browser.get("/page/app", params={"as": person.email, **place})
-    assert answer.status_code == 200
-    return answer.text
-
-
-async def do(
-    browser: httpx.AsyncClient, what: str, person: Person = ANN, **data: Any
-) -> dict[str, Any]:
-    answer = await browser.post(f"/page/{what}", json={"person": person.email, **data})
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def dm(slack: Stage, person: Person) -> str:
-    return slack.workspace.dm_id(person.user_id)
-
-
-def card(slack: Stage, person: Person, text: str = "a card", **more: Any) -> Message:
-    return slack.workspace.add_message(dm(slack, person), text, **more)
-
-
-# ---------------------------------------------------------------- who may reach it
-
-
-@pytest.mark.parametrize("path", ["/", "/page/app", "/page/static/page.js", "/page/static/nothing"])
-async def test_every_answer_carries_the_strict_headers(
-    browser: httpx.AsyncClient, path: str
-) -> None:
-    answer = await browser.get(path)
-    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
-    policy = answer.headers["content-security-policy"]
-    assert "script-src 'self'" in policy
-    assert "unsafe" not in policy
-
-
-async def test_the_page_holds_no_inline_code_or_style(browser: httpx.AsyncClient) -> None:
-    html = (await browser.get("/")).text
-    assert "style=" not in html
-    assert "<style" not in html
-    assert html.count("<script") == html.count('<script type="module" src=') == 1
-    assert "http://" not in html.replace("http://www.w3.org", "")
-    assert "https://" not in html.replace("https://evil.example|click", "")
-
-
-@pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "", "[::1"]
-)
-async def test_other_names_of_this_machine_are_refused(slack: Stage, host: str) -> None:
-    async with client_of(slack) as client:
-        for path in ("/", "/page/app", "/page/events", "/page/static/page.css"):
-            assert (await client.get(path, headers={"Host": host})).status_code in (400, 403)
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:1"])
-async def test_loopback_names_are_taken(slack: Stage, host: str) -> None:
-    async with client_of(slack) as client:
-        assert (await client.get("/", headers={"Host": host})).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"Origin": "null"},
-        {"Origin": "https://evil.example"},
-        {"Origin": "http://127.0.0.1:1"},
-        {"Origin": "http://127.0.0.1.evil.example"},
-    ],
-)
-async def test_a_page_from_elsewhere_cannot_drive_the_sandbox(
-    slack: Stage, headers: dict[str, str]
-) -> None:
-    before = slack.workspace.now()
-    async with client_of(slack) as client:
-        for path in ("click", "view/click", "view/submit", "view/close", "command", "home",
-                     "read", "lead", "clock"):  # fmt: skip
-            body = {"person": ANN.email, "move": 600, "lead": {}}
-            answer = await client.post(f"/page/{path}", json=body, headers=headers)
-            assert answer.status_code == 403
-    assert slack.workspace.now() == before
-    assert slack.bot.requests == []
-
-
-async def test_a_form_from_elsewhere_is_no_json(browser: httpx.AsyncClient) -> None:
-    answer = await browser.post(
-        "/page/clock", content=b'{"move": 600}', headers={"Content-Type": "text/plain"}
-    )
-    assert answer.status_code == 403
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("clock", b"\xff{"),
-        ("clock", b"[]"),
-        ("clock", b"[" * 50_000),
-        ("clock", b'{"move": -5}'),
-        ("clock", b'{"move": true}'),
-        ("clock", b'{"move": 99999999999}'),
-        ("read", b'{"person": "nobody@acme.example", "channel": "C0REVIEW"}'),
-        ("read", b'{"person": ["ann@acme.example"]}'),
-        ("lead", b'{"lead": "Jana"}'),
-        ("command", b'{"person": "ben@acme.example", "channel": "C0REVIEW", "text": "/lead"}'),
-        ("view/submit", b'{"person": "ann@acme.example", "view": "V1", "values": {"a": 1}}'),
-        ("view/submit", b'{"person": "ann@acme.example", "view": "V1", "values": {"a": {"b": 1}}}'),
-    ],
-)
-async def test_odd_input_is_a_plain_400(
-    browser: httpx.AsyncClient, slack: Stage, path: str, body: bytes
-) -> None:
-    answer = await browser.post(
-        f"/page/{path}", content=body, headers={"Content-Type": "application/json"}
-    )
-    assert answer.status_code == 400
-    assert slack.bot.requests == []
-
-
-async def test_a_body_without_end_is_cut_off(browser: httpx.AsyncClient) -> None:
-    answer = await browser.post("/page/lead", json={"lead": {"message": "x" * 300_000}})
-    assert answer.status_code == 413
-
-
-@pytest.mark.parametrize("name", ["../page.py", "..%2Fpage.py", "page.html", ""])
-async def test_only_the_pages_own_files_are_served(browser: httpx.AsyncClient, name: str) -> None:
-    assert (await browser.get(f"/page/static/{name}")).status_code == 404
 
 
 # ---------------------------------------------------------------- what each person sees
@@ -386,23 +243,6 @@ async def test_a_refused_lead_says_why_and_the_same_one_can_be_posted_again(
     slack.bot.says({"error": "too old"}, 400)
     answer = await do(browser, "lead", lead=SAMPLES[0].values(), sample=0)
     assert (answer["ok"], answer["answer"]["error"], answer["following"]) == (False, "too old", {})
-
-
-def test_each_posting_of_a_sample_is_another_person() -> None:
-    for sample in SAMPLES:
-        addresses = {sample.values(turn)["email"] for turn in range(12)}
-        assert len(addresses) == 12
-
-
-def test_a_form_gives_numbers_as_numbers_and_leaves_empty_fields_out() -> None:
-    lead = lead_from_form({"employees": "many", "source_score": " 18 ", "phone": " ", "x": "y"},
-                          "id", "now")  # fmt: skip
-    assert lead == {
-        "external_id": "id",
-        "occurred_at": "now",
-        "employees": "many",
-        "source_score": 18,
-    }
 
 
 async def test_the_stream_tells_of_changes_and_warnings(slack: Stage) -> None:
