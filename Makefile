@@ -26,11 +26,16 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Baton needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/run.stamp: requirements.txt | $(BIN)/python
+$(VENV)/run.stamp: requirements.txt | $(BIN)/baton
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt | $(BIN)/python
+# The command line under its own name; works from any folder.
+$(BIN)/baton: | $(BIN)/python
+	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s" -m bot "$$@"\n' '$(CURDIR)' '$(abspath $(BIN)/python)' > $@
+	@chmod +x $@
+
+$(VENV)/dev.stamp: requirements-dev.txt | $(BIN)/baton
 	$(PIP) -r requirements-dev.txt
 	@touch $@ $(VENV)/run.stamp
 

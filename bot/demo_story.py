@@ -105,7 +105,7 @@ FAR_AWAY = _lead(
     message="Does it work across time zones?",
 )  # fmt: skip
 HAND_RAISER = _lead(
-    9, "Eva Lindner", "Wayne Freight GmbH", title="VP Operations", country="AT", language="de",
+    9, "Jana Novak", "Globex GmbH", title="VP Operations", country="AT", language="de",
     employees=540, phone="+43 1 555 0109", source="contact_me", source_score=92,
     message="We need to replace our dialler before March.",
 )  # fmt: skip

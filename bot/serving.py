@@ -114,7 +114,9 @@ def _serve(settings: Settings, database: Database, *, web: bool, worker: bool) -
     runtime = make_runtime(settings, database)
     token = settings.slack_bot_token
     if token is None:
-        raise CannotServe("SLACK_BOT_TOKEN is not set. Without it only `baton demo` runs.")
+        raise CannotServe(
+            "SLACK_BOT_TOKEN is not set. Without it only the demo runs (`baton run` or `baton demo`)."
+        )
     if settings.slack_mode == "socket":
         raise CannotServe(
             "SLACK_APP_TOKEN asks for Socket Mode, which this version does not speak yet: "

@@ -98,7 +98,12 @@ def stored_agreement(database: Database, clock: Clock) -> Agreement | None:
     if newest is None:
         return None
     result = load_playbook(newest.body, today=clock.business().date())
-    return replace(result.agreement, version=newest.version) if result.agreement else None
+    if result.agreement is None:
+        log.error(
+            "the stored playbook does not compile any more", extra={"version": newest.version}
+        )
+        return None
+    return replace(result.agreement, version=newest.version)
 
 
 def open_runtime(

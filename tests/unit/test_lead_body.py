@@ -127,7 +127,7 @@ class TestKeys:
 
     def test_keys_are_never_cut(self) -> None:
         assert refusal(external_id="x" * 301) == "external_id is longer than 300 characters."
-        assert refusal(source="x" * 101) == "source is longer than 100 characters."
+        assert refusal(source="x" * 81) == "source is longer than 80 characters."
 
     def test_a_number_may_be_a_key(self) -> None:
         assert lead(external_id=17).external_id == "17"

@@ -1,0 +1,175 @@
+"""The real demo as a subprocess, and a real Chromium in front of it. What is not here: what people do on the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from bot.demo import demo_secrets
+from tests.browser.slack_page import SlackPage, Watch
+
+ROOT = Path(__file__).parents[2]
+SCREENS = ROOT / "artifacts" / "screens"
+WIDTHS = {"wide": (1280, 850), "phone": (390, 844)}
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+#: Variables that would turn the demo into something else.
+_FOREIGN = ("DATABASE_URL", "SLACK_", "BATON_", "HOST", "PORT")
+_STARTING_SECONDS = 60
+#: The last card of the demo's opening story: once it is there, nothing moves by itself.
+_STORY_ENDS_WITH = "Globex GmbH"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDemo:
+    """The demo: its address, the secret that marketing's systems sign leads with, its record of calls."""
+
+    url: str
+    intake_secret: str
+    calls: Path
+
+
+@contextmanager
+def running_demo(home: Path) -> Iterator[RunningDemo]:
+    """Start it with an empty home, wait until the opening story is told, end it by its id."""
+    port = _free_port()
+    calls = Path(os.environ.get("BATON_RECORD_CALLS") or home / "calls").resolve()
+    calls.mkdir(parents=True, exist_ok=True)
+    ours = {
+        "PORT": str(port),
+        "HOST": "127.0.0.1",
+        "PYTHONPATH": str(ROOT),
+        "BATON_PLAYBOOK": str(ROOT / "playbook.yaml"),
+        "BATON_RECORD_CALLS": str(calls),
+    }
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
+    url = f"http://127.0.0.1:{port}"
+    log = home / "demo.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bot", "demo"],
+            cwd=home,  # the demo keeps everything under var/demo of where it starts
+            env=kept | ours,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_told(url, process, log)
+            secret = demo_secrets(home / "var" / "demo")[1]
+            yield RunningDemo(url, secret, calls / f"demo-{process.pid}.jsonl")
+        finally:
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(5)
+    said = log.read_text(encoding="utf-8", errors="replace")
+    assert "Traceback" not in said, said[-4000:]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_told(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + _STARTING_SECONDS
+    with httpx.Client(base_url=url, timeout=5) as client:
+        while time.monotonic() < until:
+            assert process.poll() is None, f"The demo ended:\n{log.read_text()[-4000:]}"
+            try:
+                up = all(client.get(path).status_code == 200 for path in ("/healthz", "/readyz"))
+                if up and _STORY_ENDS_WITH in client.get("/").text:
+                    return
+            except httpx.TransportError:
+                pass  # not listening yet
+            time.sleep(0.2)
+    raise AssertionError(f"The demo did not come up:\n{log.read_text()[-4000:]}")
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Playwright]:
+    """Playwright itself."""
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(driver: Playwright) -> Iterator[Browser]:
+    """The system's Chromium, without a window."""
+    path = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+    assert path is not None, "No Chromium on PATH; scripts/ensure-chromium says how to get one."
+    browser = driver.chromium.launch(executable_path=path, args=list(_FLAGS))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    """One demo for the tests of a module."""
+    with running_demo(tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+@pytest.fixture(params=WIDTHS)
+def width(request: pytest.FixtureRequest) -> str:
+    """Each test that asks for it runs on a desk and on a phone."""
+    return str(request.param)
+
+
+@contextmanager
+def looking(
+    chromium: Browser, demo: RunningDemo, width: str, *, dark: bool = False
+) -> Iterator[SlackPage]:
+    """A fresh browser profile on the demo; at its end nothing may have gone wrong behind the scenes."""
+    wide, high = WIDTHS[width]
+    context = chromium.new_context(
+        viewport={"width": wide, "height": high},
+        has_touch=width == "phone",
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce",
+        locale="en-GB",
+    )
+    context.set_default_timeout(20_000)
+    watch = Watch(context, demo.url)
+    page = context.new_page()
+    watch.over(page)
+    page.goto(demo.url)
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    slack = SlackPage(page, SCREENS, "dark" if dark else width)
+    try:
+        yield slack
+    except BaseException:
+        slack.picture("zz-failed")
+        raise
+    finally:
+        context.close()
+    watch.expect_quiet()
+
+
+@pytest.fixture
+def slack(chromium: Browser, demo: RunningDemo, width: str) -> Iterator[SlackPage]:
+    """The page, wide and on a phone."""
+    with looking(chromium, demo, width) as page:
+        yield page
