@@ -34,6 +34,7 @@ from storage import clocks, outbox, playbooks
 from storage.database import Database
 from storage.schema import migrate
 
+#: Where the demo keeps what happened; BATON_DEMO_HOME names another folder.
 HOME = Path("var/demo")
 #: Many steps at most in one move of the clock: a move must end.
 MOST_STEPS = 500
@@ -97,8 +98,9 @@ def next_step(work: Work) -> datetime | None:
     return min(times, default=None)
 
 
-def serve_demo(settings: Settings, home: Path = HOME) -> int:
+def serve_demo(settings: Settings, home: Path | None = None) -> int:
     """`baton demo`, and `baton run` without Slack tokens."""
+    home = home or Path(os.environ.get("BATON_DEMO_HOME") or HOME)
     if settings.slack_bot_token is not None:
         raise CannotServe(
             "The demo does not start beside a real Slack token: unset SLACK_BOT_TOKEN."
@@ -111,8 +113,10 @@ def serve_demo(settings: Settings, home: Path = HOME) -> int:
         runtime = make_runtime(settings, database, movable_clock=True)
         try:
             start_in_hours(runtime)
-            demo = Demo(settings, runtime, home)
-            print(_welcome(settings))  # noqa: T201 - the address to open is this command's output
+            # An experiment wants an empty workspace: BATON_DEMO_STORY=off.
+            story = os.environ.get("BATON_DEMO_STORY", "") != "off"
+            demo = Demo(settings, runtime, home, story=story)
+            print(_welcome(settings, home))  # noqa: T201 - the address to open is this command's output
             return run_server(demo.asgi, settings.host, settings.port, date_header=False)
         except UnsafeSandbox as unsafe:
             raise CannotServe(str(unsafe)) from None
@@ -127,14 +131,14 @@ def _database(settings: Settings, home: Path) -> Database:
     return Database(f"sqlite:///{home / 'baton.db'}")
 
 
-def _welcome(settings: Settings) -> str:
+def _welcome(settings: Settings, home: Path) -> str:
     url = f"http://{settings.host}:{settings.port}"
     return (
         "\n  Baton runs with a workspace of its own: no Slack, no tokens.\n\n"
         f"  Open     {url}/\n"
         f"  Leads    POST {url}/leads (signed; the page has a form)\n"
         f"  Health   {url}/healthz\n\n"
-        "  Ctrl+C stops it. What happened is kept in var/demo; `make fresh` begins anew.\n"
+        f"  Ctrl+C stops it. What happened is kept in {home}; `make fresh` begins anew.\n"
     )
 
 

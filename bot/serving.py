@@ -117,13 +117,11 @@ def _serve(settings: Settings, database: Database, *, web: bool, worker: bool) -
         raise CannotServe(
             "SLACK_BOT_TOKEN is not set. Without it only the demo runs (`baton run` or `baton demo`)."
         )
-    if settings.slack_mode == "socket":
-        raise CannotServe(
-            "SLACK_APP_TOKEN asks for Socket Mode, which this version does not speak yet: "
-            "unset it and set SLACK_SIGNING_SECRET (HTTP)."
-        )
     access = SlackAccess(
-        token, settings.slack_signing_secret or SecretStr(""), settings.slack_api_url
+        token,
+        settings.slack_signing_secret or SecretStr(""),
+        settings.slack_api_url,
+        settings.slack_app_token,  # set: Socket Mode
     )
     house = House(settings, runtime, access, web=web, worker=worker)
     try:

@@ -38,8 +38,9 @@ from handlers.desk import Desk
 from handlers.gate import Gate
 from handlers.signatures import SenderKeys
 from handlers.slack_app import build_slack_app
+from handlers.socket_mode import SocketMode
 from handlers.ticks import Ticker
-from storage import playbooks
+from storage import deliveries, playbooks
 from storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -60,11 +61,15 @@ class PlaybookFaulty(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SlackAccess:
-    """How Slack is reached and recognised. The demo fills it with the sandbox's."""
+    """How Slack is reached and recognised. The demo fills it with the sandbox's.
+
+    With `app_token` Slack comes in by Socket Mode, and its HTTP door stays shut, whatever the signing secret.
+    """
 
     token: SecretStr
     signing_secret: SecretStr
     api_url: str
+    app_token: SecretStr | None = None
 
 
 def agreement_from_text(text: str, clock: Clock) -> tuple[Agreement, str]:
@@ -173,8 +178,15 @@ class House:
             bot_user_id=lambda: self.identity.user_id if self.identity else "",
             bot_id=lambda: self.identity.bot_id if self.identity else "",
         )
-        health = http.Health(alive=self._alive, ready=self._ready)
-        routes = http.routes(runtime, slack, health) if web else http.routes(runtime, None, health)
+        by_socket = access.app_token is not None
+        self.socket: SocketMode | None = None
+        if access.app_token is not None and web:
+            self.socket = SocketMode(
+                slack, access.app_token.get_secret_value(), base_url=access.api_url
+            )
+        health = http.Health(alive=self._alive, ready=self._ready, reached=self._reached)
+        by_http = slack if web and not by_socket else None
+        routes = http.routes(runtime, by_http, health)
         app = Starlette(routes=[*routes, *more_routes], lifespan=self._lifespan)
         self.asgi: ASGIApp = Gate(
             app,
@@ -186,19 +198,28 @@ class House:
                 ],
                 [(c.name, c.secret.get_secret_value()) for c in settings.intake_tokens],
             ),
-            slack_signing_secret=access.signing_secret.get_secret_value(),
+            slack_signing_secret="" if by_socket else access.signing_secret.get_secret_value(),
         )
 
     async def start(self) -> None:
         """Open the way to Slack and start the loops of this process's roles."""
         await self.gateway.open()
+        if self._worker and self.runtime.database.is_sqlite:
+            # One worker to a file, its lock says so: whoever had messages in flight was killed.
+            await self.runtime.write(
+                lambda work: deliveries.end_leases_of_the_dead(work.conn, real=work.real)
+            )
         self._loops.append(asyncio.create_task(self._meet_slack()))
+        if self.socket is not None:
+            self.socket.start()
         if self._worker:
             self._loops.append(asyncio.create_task(self.deliverer.run()))
             self.ticker.start()
 
     async def stop(self) -> None:
-        """Stop ringing, let sends in flight end, close."""
+        """Stop listening and ringing, let sends in flight end, close."""
+        if self.socket is not None:
+            await self.socket.stop()
         self.ticker.stop()
         await self.deliverer.stop()
         for loop in self._loops:
@@ -259,3 +280,7 @@ class House:
         if self._resolved:
             return []
         return ["Baton is still looking up people in Slack."]
+
+    def _reached(self) -> list[str]:
+        """Whether clicks arrive. Leads are taken all the same: their cards wait in the outbox."""
+        return self.socket.faults() if self.socket is not None else []

@@ -104,7 +104,8 @@ class Racer:
                 continue
             fired += some
             idle = 0 if some else idle + 1
-            time.sleep(0.002)  # lets the others in, as the ticker does
+            # Lets the others in, as the ticker does.
+            time.sleep(max(0.002, random.uniform(0, self.task.get("pause", 0.0))))
         return {"fired": fired, "errors": errors}
 
     def receive(self) -> list[list[dict[str, Any]]]:

@@ -32,10 +32,14 @@ RETRY_AFTER = "5"
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What `/healthz` and `/readyz` say: sentences of what is wrong, empty when all is well."""
+    """What `/healthz` and `/readyz` say: sentences of what is wrong, empty when all is well.
+
+    `reached`: more for `/readyz` that is no reason to turn leads away, such as Slack's way to us.
+    """
 
     alive: Callable[[], list[str]]
     ready: Callable[[], Awaitable[list[str]]]
+    reached: Callable[[], list[str]] = list
 
 
 def routes(runtime: Runtime, slack: AsyncApp | None, health: Health) -> list[BaseRoute]:
@@ -60,7 +64,7 @@ def routes(runtime: Runtime, slack: AsyncApp | None, health: Health) -> list[Bas
         return _health(health.alive())
 
     async def readyz(_: Request) -> Response:
-        return _health(await health.ready())
+        return _health([*await health.ready(), *health.reached()])
 
     return [
         Route("/leads", leads, methods=["POST"]),

@@ -1,6 +1,6 @@
-"""A sandbox put together: workspace, Web API and page, as routes to mount or as an app of its own.
+"""A sandbox put together: workspace, Web API, sockets and page, as routes to mount or as an app of its own.
 
-What is not here: any of those three, and Baton itself.
+What is not here: any of those, and Baton itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ class Sandbox:
         self.config = config
         self.workspace = Workspace(config)
         self.api = WebApi(self.workspace)
-        self.routes: list[BaseRoute] = [*self.api.routes(), *page_routes(self.workspace)]
+        self.routes: list[BaseRoute] = [
+            *self.api.routes(),
+            *self.workspace.dispatch.sockets.routes(),
+            *page_routes(self.workspace),
+        ]
         self.asgi = Starlette(routes=self.routes)
 
     async def start(self) -> None:

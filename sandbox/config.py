@@ -50,6 +50,7 @@ class SandboxConfig:
     """Everything a sandbox needs. Seconds everywhere; the defaults are Slack's own values.
 
     `public_url` is where the bot reaches the sandbox (for response_url), by default the host of `events_url`.
+    `app_token`: Socket Mode for whoever opens it with this token; "": the bot is called over HTTP.
     `state_path`: keep messages, conversations, Home tabs and unread marks in this SQLite file.
     `record_path`: write every call as one JSON line. `history_limit`: most messages of one history page.
     `real` is the wall clock (signatures, triggers, rates); message times come from `clock`.
@@ -63,6 +64,7 @@ class SandboxConfig:
     channels: Sequence[Channel]
     clock: ClockControl
     bot_token: str = DEFAULT_BOT_TOKEN
+    app_token: str = ""
     team_id: str = "T0SANDBOX"
     team_name: str = "Acme"
     host: str = "127.0.0.1"
@@ -105,10 +107,13 @@ class SandboxConfig:
                 )
         if not self.bot_token.startswith("xoxb-sandbox-"):
             raise UnsafeSandbox("The sandbox's own token must start with xoxb-sandbox-.")
+        if self.app_token and not self.app_token.startswith("xapp-sandbox-"):
+            raise UnsafeSandbox("The sandbox's own app token must start with xapp-sandbox-.")
         values = os.environ if environment is None else environment
         for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"):
             token = values.get(name, "").strip()
-            if (token.startswith("xox") and token != self.bot_token) or token.startswith("xapp-"):
+            own = token in (self.bot_token, self.app_token)
+            if token.startswith(("xox", "xapp-")) and not own:
                 raise UnsafeSandbox(
                     f"{name} holds a real Slack token. The sandbox does not start beside one: "
                     f"unset {name}, or run Baton against Slack itself."

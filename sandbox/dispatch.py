@@ -1,7 +1,8 @@
-"""Requests from the workspace to the bot: signed as Slack signs them, with Slack's 3 seconds; and signed leads.
+"""Requests from the workspace to the bot, with Slack's 3 seconds: over HTTP, signed as Slack signs them, or by socket.
 
-Events are retried three times, interactions and commands never. What is not here: what stands in the
-payloads (`interactions`), and what the answers mean (`answers`).
+With an app token in the configuration it is Socket Mode, and HTTP is used for leads only. Events are retried three
+times, interactions and commands never. What is not here: what stands in the payloads (`interactions`), what the
+answers mean (`answers`), the WebSockets (`sockets`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import aiohttp
 
 from sandbox.config import SandboxConfig
 from sandbox.model import APP_ID
+from sandbox.sockets import NoSocket, Sockets
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +69,11 @@ def webhook_signature(secret: str, message_id: str, timestamp: int, body: bytes)
 
 
 class Dispatcher:
-    """Sends to the bot over one HTTP session. `start` before the first use, `stop` after the last."""
+    """Sends to the bot. `start` before the first use, `stop` after the last."""
 
     def __init__(self, config: SandboxConfig) -> None:
         self._config = config
+        self.sockets = Sockets(config)
         self._session: aiohttp.ClientSession | None = None
         self._retries: set[asyncio.Task[None]] = set()
 
@@ -91,52 +94,60 @@ class Dispatcher:
 
     async def interact(self, payload: Mapping[str, Any]) -> Answer:
         """A click, a submission or a closed view."""
+        if self._config.app_token:
+            return await self._by_socket("interactive", payload)
         body = urlencode({"payload": json.dumps(payload, ensure_ascii=False)}).encode()
         return await self._send(body, _FORM)
 
     async def command(self, fields: Mapping[str, str]) -> Answer:
         """A slash command."""
+        if self._config.app_token:
+            return await self._by_socket("slash_commands", fields)
         return await self._send(urlencode(fields).encode(), _FORM)
 
     async def event(self, event: Mapping[str, Any]) -> Answer:
         """An event: the first try is awaited, the retries go on in the background."""
-        now = int(self._config.real())
-        body = json.dumps(
-            {
-                "token": "sandbox",
-                "team_id": self._config.team_id,
-                "api_app_id": APP_ID,
-                "event": dict(event),
-                "type": "event_callback",
-                "event_id": "Ev" + secrets.token_hex(5).upper(),
-                "event_time": now,
-                "authorizations": [
-                    {
-                        "team_id": self._config.team_id,
-                        "is_bot": True,
-                        "is_enterprise_install": False,
-                    }
-                ],
-                "is_ext_shared_channel": False,
-            },
-            ensure_ascii=False,
-        ).encode()
-        answer = await self._send(body, _JSON)
+        authorized = {
+            "team_id": self._config.team_id,
+            "is_bot": True,
+            "is_enterprise_install": False,
+        }
+        payload = {
+            "token": "sandbox",
+            "team_id": self._config.team_id,
+            "api_app_id": APP_ID,
+            "event": dict(event),
+            "type": "event_callback",
+            "event_id": "Ev" + secrets.token_hex(5).upper(),
+            "event_time": int(self._config.real()),
+            "authorizations": [authorized],
+            "is_ext_shared_channel": False,
+        }
+        answer = await self._send_event(payload)
         if not answer.ok and not answer.no_retry:
-            task = asyncio.create_task(self._retry(body, answer), name="sandbox event retry")
+            task = asyncio.create_task(self._retry(payload, answer), name="sandbox event retry")
             self._retries.add(task)
             task.add_done_callback(self._retries.discard)
         return answer
 
-    async def _retry(self, body: bytes, answer: Answer) -> None:
+    async def _send_event(
+        self, payload: Mapping[str, Any], number: int = 0, reason: str = ""
+    ) -> Answer:
+        """`number` 0: the first try, else the retry of that number."""
+        if self._config.app_token:
+            tries = {"retry_attempt": number, "retry_reason": reason}
+            return await self._by_socket("events_api", payload, tries)
+        extra = {"X-Slack-Retry-Num": str(number), "X-Slack-Retry-Reason": reason} if number else {}
+        body = json.dumps(payload, ensure_ascii=False).encode()
+        return await self._send(body, _JSON, extra)
+
+    async def _retry(self, payload: Mapping[str, Any], answer: Answer) -> None:
         for number, delay in enumerate(self._config.event_retry_delays, start=1):
             await asyncio.sleep(delay)
             reason = {"timeout": "http_timeout", "unreachable": "connection_failed"}.get(
                 answer.error, "http_error"
             )
-            answer = await self._send(
-                body, _JSON, {"X-Slack-Retry-Num": str(number), "X-Slack-Retry-Reason": reason}
-            )
+            answer = await self._send_event(payload, number, reason)
             if answer.ok or answer.no_retry:
                 return
         log.warning("the bot never acknowledged an event")
@@ -147,6 +158,17 @@ class Dispatcher:
         body = json.dumps({"token": "sandbox", "challenge": challenge, "type": "url_verification"})
         answer = await self._send(body.encode(), _JSON)
         return answer.ok and challenge in answer.body
+
+    async def _by_socket(
+        self, kind: str, payload: Mapping[str, Any], more: Mapping[str, Any] | None = None
+    ) -> Answer:
+        try:
+            ack = await self.sockets.send(kind, payload, more)
+        except TimeoutError:
+            return Answer(0, error="timeout")
+        except NoSocket:
+            return Answer(0, error="unreachable")
+        return Answer(200, json.dumps(ack, ensure_ascii=False) if ack else "")
 
     async def _send(
         self, body: bytes, content_type: str, extra: Mapping[str, str] | None = None

@@ -30,10 +30,14 @@ _FIELDS = {
         "",
         "initial_value multiline min_length max_length dispatch_action_config focus_on_load placeholder",
     ),
+    "number_input": (
+        "is_decimal_allowed",
+        "initial_value min_value max_value dispatch_action_config focus_on_load placeholder",
+    ),
     "radio_buttons": ("options", "initial_option confirm focus_on_load"),
     "checkboxes": ("options", "initial_options confirm focus_on_load"),
 }
-_EVERYWHERE = frozenset(_FIELDS) - {"plain_text_input"}
+_EVERYWHERE = frozenset(_FIELDS) - {"plain_text_input", "number_input"}
 #: Where -> which elements may stand there.
 ALLOWED = {
     "actions": _EVERYWHERE,
@@ -43,6 +47,7 @@ ALLOWED = {
 _OPTIONS = {"overflow": 5, "checkboxes": 10, "radio_buttons": 10}
 _TRIGGERS = ("on_enter_pressed", "on_character_entered")
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _USER = re.compile(r"[UW][A-Z0-9]{2,}")
 
 
@@ -143,6 +148,11 @@ def _plain(f: Findings, at: str, value: Mapping[str, Any]) -> None:
     if value.get("initial_user") is not None and not _USER.fullmatch(str(value["initial_user"])):
         f.add(f"{at}/initial_user", "format", "must be a user id")
     f.flag(f"{at}/multiline", value.get("multiline"))
+    f.flag(f"{at}/is_decimal_allowed", value.get("is_decimal_allowed"))
+    for key in ("min_value", "max_value"):
+        given = value.get(key)
+        if given is not None and not (isinstance(given, str) and _NUMBER.fullmatch(given)):
+            f.add(f"{at}/{key}", "format", "must be a number written as a text")
     f.string(f"{at}/initial_value", value.get("initial_value"), 0, 3000)
     _dispatch(f, f"{at}/dispatch_action_config", value.get("dispatch_action_config"))
     low, high = value.get("min_length"), value.get("max_length")

@@ -28,7 +28,7 @@ async def serve(app: ASGIApp, sock: socket.socket | None = None) -> AsyncIterato
     bound = sock or free_socket()
     # No Date header of uvicorn's own: a skewed one of the sandbox would stand beside it.
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", date_header=False, ws="none"
+        app, log_config=None, access_log=False, lifespan="off", date_header=False
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[bound]), name="sandbox server")

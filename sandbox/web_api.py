@@ -83,8 +83,10 @@ def validate(call: Call) -> Reply:
 
 
 def open_socket(call: Call) -> Reply:
-    """apps.connections.open: the sandbox speaks HTTP only"""
-    raise ApiError("not_allowed_token_type")
+    """apps.connections.open: an address for one WebSocket; without an app token the sandbox speaks HTTP only"""
+    if not call.workspace.config.app_token:
+        raise ApiError("not_allowed_token_type")
+    return {"url": call.workspace.dispatch.sockets.new_url()}
 
 
 METHODS: dict[str, Method] = {
@@ -171,7 +173,12 @@ class WebApi:
         config = self.workspace.config
         if not token:
             raise ApiError("not_authed")
-        if not secrets.compare_digest(token.encode(), config.bot_token.encode()):
+        right, wrong = config.bot_token, config.app_token
+        if method == "apps.connections.open" and config.app_token:
+            right, wrong = wrong, right
+        if wrong and secrets.compare_digest(token.encode(), wrong.encode()):
+            raise ApiError("not_allowed_token_type")
+        if not secrets.compare_digest(token.encode(), right.encode()):
             raise ApiError("invalid_auth")
         for scope in SCOPES.get(method, ()):
             if scope not in config.scopes:

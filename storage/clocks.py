@@ -205,6 +205,15 @@ def settle_timer(conn: Connection, timer_id: int, state: str, now: datetime) -> 
     return result.rowcount == 1
 
 
+def supersede_taken(conn: Connection, timer_id: int) -> None:
+    """A timer that was taken to fire turned out to be needless: something higher of the same batch spoke."""
+    conn.execute(
+        _timers.update()
+        .where(_timers.c.id == timer_id, _timers.c.state == "fired")
+        .values(state="superseded")
+    )
+
+
 def count_attempt(conn: Connection, timer_id: int) -> int:
     """Count a failed firing; the number of failures so far."""
     return int(

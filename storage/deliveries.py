@@ -214,13 +214,22 @@ def _end_expired_leases(conn: Connection, real: datetime) -> None:
 
     Sent again: an edit shows the same twice, a message may stand there twice but is never lost.
     """
-    expired = (
-        select(_outbox).where(_is_expired(real)).with_for_update(skip_locked=True)
-    )  # fmt: skip
-    for raw in conn.execute(expired).all():
+    _put_back(conn, _is_expired(real), real)
+
+
+def end_leases_of_the_dead(conn: Connection, *, real: datetime) -> int:
+    """End every lease now; how many. Only for a worker that is certainly alone and has claimed nothing yet: then
+    whoever claimed them was killed, and nobody needs to wait for the lease to run out."""
+    return _put_back(conn, _outbox.c.state == "sending", real)
+
+
+def _put_back(conn: Connection, which: ColumnElement[bool], real: datetime) -> int:
+    found = conn.execute(select(_outbox).where(which).with_for_update(skip_locked=True)).all()
+    for raw in found:
         row = as_row(OutboxRow, raw)
         reason = row.reason if row.edits else doubt(row.reason, "nobody said what became of it")
         settle_retry(conn, row, not_before=real, reason=reason, real=real)
+    return len(found)
 
 
 def doubt(reason: str, cause: str) -> str:

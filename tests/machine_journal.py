@@ -73,9 +73,7 @@ def _same_story(world: Snapshot, lead_id: int, story: list[Row]) -> None:
         lead["owner_id"],
     )
     assert {o: (r.rep_id, r.state) for o, r in told.offers.items()} == {
-        o["id"]: (o["rep_id"], o["state"])
-        for o in world.offers.values()
-        if o["lead_id"] == lead_id
+        o["id"]: (o["rep_id"], o["state"]) for o in world.offers.values() if o["lead_id"] == lead_id
     }
     assert {
         c: (r.kind, r.running, r.outcome, datetime.fromisoformat(r.due_at))

@@ -33,10 +33,12 @@ from datetime import time as dt_time
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import aiohttp
 from pydantic import SecretStr
+from slack_sdk.signature import Clock as BoltClock
 from sqlalchemy import func, select
 
 from bot.clock import Clock
@@ -416,7 +418,9 @@ class Story:
                 continue
             return self._shown(who, message)
         where = self.workspace.channels[channel].name
-        raise AssertionError(f"nothing new for {who} in {where} with {text!r}{near}.\n{self._left()}")
+        raise AssertionError(
+            f"nothing new for {who} in {where} with {text!r}{near}.\n{self._left()}"
+        )
 
     def _shown(self, who: str, message: Message) -> Shown:
         self._taken.add((message.channel, message.ts))
@@ -465,22 +469,29 @@ def _has(message: Message, text: str) -> bool:
 @asynccontextmanager
 async def story_of(
     database_url: str, *, name: str = "story", playbook: str = "", start: str = START,
-    slack_answers: bool = True, known: bool = True,
+    slack_answers: bool = True, known: bool = True, app_token: str = "",
 ) -> AsyncIterator[Story]:  # fmt: skip
     """A running Baton beside its workspace. `slack_answers` False: Slack is down from the beginning.
 
     `known` False: nobody was looked up in Slack before, as at the first start of all.
+    `app_token`: Slack comes in by Socket Mode.
     """
     time = Frozen(vienna(start))
     text = playbook or playbook_text()
     sock = free_socket()
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     runtime = _open(database_url, time, text)
-    sandbox = create_sandbox(_config(runtime.agreement, time, url, name))
+    config = replace(_config(runtime.agreement, time, url, name), app_token=app_token)
+    sandbox = create_sandbox(config)
     house = House(
         Settings(intake_secrets=(Credential("story", SecretStr(INTAKE_SECRET)),)),
         runtime,
-        SlackAccess(SecretStr(DEFAULT_BOT_TOKEN), SecretStr(SIGNING_SECRET), f"{url}/api/"),
+        SlackAccess(
+            SecretStr(DEFAULT_BOT_TOKEN),
+            SecretStr(SIGNING_SECRET),
+            f"{url}/api/",
+            SecretStr(app_token) if app_token else None,
+        ),
         worker=False,  # the story itself ticks and delivers
         more_routes=sandbox.routes,
         spacing=timedelta(0),
@@ -492,14 +503,18 @@ async def story_of(
     if known:
         runtime.write_now(lambda work: _meet(work, sandbox.workspace))
     await sandbox.start()
+    # Bolt checks signatures once more after the gate, by a clock of its own.
+    bolt_time = patch.object(BoltClock, "now", lambda _: time.instant.timestamp())
     try:
         async with serve(house.asgi, sock):
+            bolt_time.start()
             await house.start()
             try:
                 while slack_answers and await house._ready():
                     await asyncio.sleep(0.002)
                 yield story
             finally:
+                bolt_time.stop()
                 await house.stop()
     finally:
         await sandbox.stop()

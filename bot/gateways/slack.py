@@ -203,6 +203,13 @@ class SlackGateway:
         names = ("team_id", "user_id", "bot_id", "team", "url")
         return Identity(**{name: str(answer.get(name) or "") for name in names})
 
+    async def open_socket(self, app_token: str) -> str:
+        """apps.connections.open: the address of one WebSocket. It holds a ticket that works once: not for the log."""
+        answer = await self._call(self.client.apps_connections_open, app_token=app_token)
+        if not answer.get("url"):
+            raise SlackInDoubt("an answer without an address")
+        return str(answer["url"])
+
     async def _call(
         self, method: Callable[..., Awaitable[Any]], **arguments: Any
     ) -> Mapping[str, Any]:

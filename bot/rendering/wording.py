@@ -152,7 +152,7 @@ def why_line(profile: LeadProfile, why_you: str) -> str:
     reasons = ", ".join(escape.clean(r, escape.REASON_CAP) for r in profile.reasons[:5] if r)
     points = f"({profile.score})" if profile.score is not None else ""
     why = " ".join(x for x in (reasons or ("score" if points else ""), points) if x)
-    yours = escape.clean(_SPOKEN.sub(_spoken, why_you), 120)
+    yours = escape.clean(spoken(why_you), 120)
     return dotted((f"Why: {why}" if why else "", f"Yours: {yours}" if yours else ""))
 
 
@@ -160,8 +160,9 @@ def why_line(profile: LeadProfile, why_you: str) -> str:
 _SPOKEN = re.compile(r"\bspeaks ([A-Za-z]{2})\b")
 
 
-def _spoken(found: re.Match[str]) -> str:
-    return f"speaks {terms.language(found[1])}"
+def spoken(why: str) -> str:
+    """ "DACH, speaks de" -> "DACH, speaks German"."""
+    return _SPOKEN.sub(lambda found: f"speaks {terms.language(found[1])}", why)
 
 
 # ------------------------------------------------------------------ deadlines

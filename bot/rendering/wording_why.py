@@ -99,7 +99,8 @@ def why_sentence(kind: str, facts: Mapping[str, object], reader: Reader) -> str:
     behind = ", ".join(part for part in reasons if part)
     if behind:
         line = f"{line}: {behind}"
-    people = ", ".join(x for x in (_unavailable(said), said.text("why")) if x)
+    why = wording.spoken(said.text("why"))
+    people = ", ".join(x for x in (_unavailable(said), why) if x)
     line = f"{line}; {people}" if people else line
     if said.text("due"):
         sum_ = " + ".join(x for x in (said.text("start"), said.text("within")) if x)

@@ -114,19 +114,20 @@ def _fire_clock(
     if clock.breached_at is None and clock.due_at <= work.now:
         clock = clocks.save_clock(work.conn, clock.id, breached_at=clock.due_at)
         write(work, lead.id, "clock_breached", data={"clock": clock.id, "kind": clock.kind})
-    for parsed, timer in sorted(steps, key=_state_changes_first):
+    # All are taken before the first one acts: a reoffer ends the clock, which disarms whatever is still armed.
+    taken = [s for s in steps if clocks.settle_timer(work.conn, s[1].id, "fired", work.now)]
+    for parsed, timer in sorted(taken, key=_state_changes_first):
         receiver = _receiver_key(parsed)
         now_clock = clocks.read_clock(work.conn, clock.id) or clock
         now_lead = leads.read_lead(work.conn, lead.id) or lead
         moot = parsed.kind is StepKind.REMIND and now_clock.ended_at is not None
         if moot or (receiver and receiver in told):
-            clocks.settle_timer(work.conn, timer.id, "superseded", work.now)
+            clocks.supersede_taken(work.conn, timer.id)
             data = {"clock": clock.id, "step": timer.step}
             write(work, lead.id, "step_superseded", data=data)
             continue
         if receiver:
             told.add(receiver)
-        clocks.settle_timer(work.conn, timer.id, "fired", work.now)
         if parsed.kind is not None:
             _STEPS[parsed.kind](work, now_lead, now_clock, timer, parsed)
             write(work, lead.id, "step_fired", data={"clock": clock.id, "step": timer.step})

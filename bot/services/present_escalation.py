@@ -257,7 +257,9 @@ def _outcome(work: Work, case: _Case) -> EscalationOutcome | None:
     """None while the manager is still needed."""
     covered = COVERS[case.kind]
     if case.lead.round != case.round or case.lead.state not in covered:
-        return _exit(work, case, case.story.last_exit(covered, case.round))
+        # Without an exit it was never there: nobody was free when it arrived. Then the newest move says what is.
+        left = case.story.last_exit(covered, case.round)
+        return _exit(work, case, left or next(reversed(list(case.story.moves(case.round))), None))
     clock = case.running.get(case.kind)
     if clock is None:
         return _ended(work, case)

@@ -1,0 +1,68 @@
+"""Two processes are sent the same leads at once: under the same message ids, the same keys, the same mailboxes.
+
+What is not here: HTTP and signatures (`kill_demo` goes through them).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any
+
+from chaos.books import damage, misfits, open_books, step_faults, unguarded
+from chaos.clicks import Verdict
+from chaos.race import Hall, digest, made_leads, near_order, race
+
+#: Leads in one message.
+BATCH = 10
+
+
+def intake_race(url: str, *, leads: int, seed: int, sameness: str) -> Verdict:
+    """`sameness`: "message" (sent twice), "key" (other messages, other order), "mailbox" (another system's keys)."""
+    verdict = Verdict(leads, seed)
+    hall = Hall(url)
+    try:
+        made = made_leads(leads)
+        others = made
+        if sameness != "message":
+            others = near_order(made, seed, window=BATCH)
+        if sameness == "mailbox":
+            others = [{**lead, "source": "other"} for lead in others]
+        names = ("first", "first" if sameness == "message" else "second")
+        began = time.monotonic()
+        sides = race([
+            hall.task("receive", messages=_messages(name, many))
+            for name, many in zip(names, (made, others), strict=True)
+        ], limit=120 + leads)  # fmt: skip
+        verdict.seconds = round(time.monotonic() - began, 1)
+        books = open_books(hall.database)
+        answers = [answer for side in sides for message in side for answer in message]
+        for (lead, answer) in zip([*made, *others], answers, strict=True):
+            known = books.keys.get((lead["source"], lead["external_id"]))
+            if known is None or answer.get("lead") != known:
+                verdict.faults.append(f"{lead['external_id']}: answered {answer}, stored as {known}")
+        said = Counter(str(answer["status"]) for answer in answers)
+        arrivals = sum(len(books.entries(lead.id, "arrived")) for lead in books.leads)
+        verdict.figures = {
+            "leads": len(books.leads), "offers": len(books.offers), "arrivals": arrivals,
+            "answers": dict(sorted(said.items())),
+            "sent again by the sender": sum(a.get("tries", 1) > 1 for a in answers),
+        }  # fmt: skip
+        if not len(books.leads) == len(books.offers) == arrivals == said["accepted"] == leads:
+            verdict.faults.append(f"{leads} leads became {verdict.figures}")
+        verdict.faults += misfits(books) + unguarded(books) + step_faults(books)
+        verdict.faults += damage(hall.database)
+    finally:
+        hall.close()
+    return verdict
+
+
+def _messages(name: str, leads: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"{name}-{start}",
+            "sha256": digest(f"{name}-{start}"),
+            "leads": leads[start : start + BATCH],
+        }
+        for start in range(0, len(leads), BATCH)
+    ]

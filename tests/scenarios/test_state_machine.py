@@ -1,0 +1,469 @@
+"""Random people do random things to leads, time passes, and the laws of the house hold after every step.
+
+`BATON_MACHINE=big` runs thousands of examples; `BATON_MACHINE=300x60` that many of that many steps.
+What is not here: the laws (`tests.machine_laws`, `tests.machine_journal`), the rights (`tests.machine_rights`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from bot.domain.lead import LeadFacts
+from bot.domain.refusal import Refusal
+from bot.services import answer_offer, manage_lead, mark_absence, review_lead, work_lead
+from bot.services.apply_playbook import apply_to_running
+from bot.services.follow_delivery import after_failure, after_sent
+from bot.services.work import Work
+from storage import people
+from storage.deliveries import OutboxRow
+from storage.models import Outbox
+from storage.rows import as_row, table_of
+from tests.machine_journal import check_journal
+from tests.machine_laws import check_rows, nothing_is_due
+from tests.machine_rights import WHEN, current_card, fitting, may, may_say_absence
+from tests.machine_world import DROPPABLE, PEOPLE, Row, Snapshot, World, address, member
+from tests.postgres import PostgresServer
+from tests.schema import create_schema
+
+_outbox = table_of(Outbox)
+MakeWorld = Callable[[], AbstractContextManager[World]]
+
+NTH = st.integers(0, 9)
+#: "fit": whoever may do it, when there is anybody. Mostly them, else nothing would ever get far.
+WHO = st.sampled_from(["fit"] * 14 + [*PEOPLE, "stranger"])
+CARD = st.sampled_from(["current"] * 7 + ["old"])
+NOTE = st.sampled_from(["", "They asked for spring."])
+SPANS = st.sampled_from(
+    [timedelta(minutes=m) for m in (1, 4, 6, 20, 70)]
+    + [timedelta(hours=h) for h in (3, 9, 26)]
+    + [timedelta(days=d) for d in (3, 4, 91)]
+)
+SOURCES = st.sampled_from(["contact_me", "contact_me", "webinar", "list", "webinar", "other"])
+REP = st.sampled_from(["ann", "ben", "eve", "finn", "dana", "olga", "stranger"])
+
+
+class Baton(RuleBasedStateMachine):
+    """One company's weeks. Every rule is one transaction, or one run of the ticks."""
+
+    def __init__(self, make_world: MakeWorld) -> None:
+        super().__init__()
+        self._open = make_world()
+        self.world = self._open.__enter__()
+        self.numbers = count(1)
+
+    def teardown(self) -> None:
+        self._open.__exit__(None, None, None)
+
+    # what is there
+
+    @property
+    def now(self) -> Snapshot:
+        return self.world.last
+
+    def lead(self, nth: int) -> Row:
+        """Some lead, the newest first."""
+        return list(self.now.leads.values())[-1 - nth % len(self.now.leads)]
+
+    def has_leads(self) -> bool:
+        return bool(self.now.leads)
+
+    def look(self, *, ticked: bool = False) -> tuple[Snapshot, Snapshot]:
+        before, after = self.world.look()
+        check_rows(before, after, self.world.now)
+        check_journal(before, after, self.world.now)
+        if ticked:
+            nothing_is_due(after, self.world.now)
+        return before, after
+
+    def do(
+        self,
+        deed: Callable[..., Any],
+        nth: int,
+        who: str,
+        card: str,
+        *args: Any,
+        sure: bool = False,
+    ) -> None:
+        """Somebody clicks. `sure`: with the right person and the present card nothing can be in the way."""
+        name, lead = deed.__name__, self.lead(nth)
+        who = fitting(self.now, name, lead) if who == "fit" else who
+        current = current_card(name, lead)
+        button = current if card == "current" else self.old_card(nth, lead)
+        right = may(self.now, who, name, lead)
+        timely = button == current != "none" and lead["status"] in WHEN[name]
+        answer = self.world.act(deed, who, button, *args)
+        before, after = self.look()
+        if isinstance(answer, Refusal):
+            assert after.state() == before.state(), f"{name} was refused and changed something"
+            assert not (sure and right and timely), f"{who} may {name}: {answer}"
+            return
+        assert right, f"{who} must not {name} {lead}"
+        assert timely, f"{who} could {name} with card {button} of {lead}"
+        others = set(before.leads) - {lead["id"]}
+        assert {i: before.leads[i] for i in others} == {i: after.leads[i] for i in others}
+
+    def old_card(self, nth: int, lead: Row) -> str:
+        """A button of a message that nobody should click any more: the lead's own, or another lead's."""
+        old = [
+            o["id"]
+            for o in self.now.offers.values()
+            if o["lead_id"] == lead["id"] and o["id"] != lead["current_offer_id"]
+        ]
+        return str(old[nth % len(old)]) if old else "card-that-never-was"
+
+    # leads come in
+
+    @rule(
+        source=SOURCES,
+        country=st.sampled_from(["DE", "US"]),
+        owner=st.sampled_from(["", "", "", "ann", "finn", "olga"]),
+        vip=st.sampled_from(["", "", "vip"]),
+        mailbox=st.sampled_from(["own", "own", "shared", "info@globex.example", ""]),
+    )
+    def lead_arrives(self, source: str, country: str, owner: str, vip: str, mailbox: str) -> None:
+        n = next(self.numbers)
+        mail = {"own": f"p{n}@globex.example", "shared": "jana@globex.example"}.get(
+            mailbox, mailbox
+        )
+        facts = LeadFacts(
+            source, f"x{n}", email=mail, country=country, campaign=vip, language="de",
+            account_owner=address(owner) if owner else "", occurred_at=self.world.now,
+        )  # fmt: skip
+        known = any(r["email_key"] == mail for r in self.now.leads.values() if mail)
+        result = self.world.send(facts).results[0]
+        before, after = self.look()
+        assert len(after.leads) == len(before.leads) + (result["status"] == "accepted")
+        assert known or result["status"] == "accepted"
+
+    @precondition(has_leads)
+    @rule(
+        nth=NTH,
+        raised=st.booleans(),
+        visits=st.sampled_from([0, 3, 9]),
+        ago=st.sampled_from([0, 0, 600]),
+    )
+    def news_comes(self, nth: int, raised: bool, visits: int, ago: int) -> None:
+        lead = self.lead(nth)
+        at = self.world.now - timedelta(seconds=ago)
+        if raised:  # the same person by another way, known by the mailbox
+            facts = LeadFacts("contact_me", f"y{next(self.numbers)}", email=lead["email"])
+        else:
+            facts = LeadFacts(lead["source"], lead["external_id"])
+        facts = LeadFacts(
+            facts.source, facts.external_id, email=facts.email, visits=visits, occurred_at=at
+        )
+        self.world.send(facts)
+        before, after = self.look()
+        for lead_id, old in before.leads.items():
+            new = after.leads[lead_id]
+            if old["status"] in ("offered", "accepted", "working", "qualified"):
+                kept = ("status", "owner_id", "current_offer_id")
+                assert [new[k] for k in kept] == [old[k] for k in kept], "news moved the lead"
+
+    @precondition(lambda self: bool(self.world.messages))
+    @rule(nth=NTH)
+    def message_comes_again(self, nth: int) -> None:
+        results = self.world.send_again(nth).results
+        assert {r["status"] for r in results} == {"duplicate"}
+        before, after = self.look()
+        assert after.state() == before.state()
+
+    # the rep
+
+    @precondition(has_leads)
+    @rule(nth=NTH, who=WHO, card=CARD, deed=st.sampled_from(["accept", "accept", "pass_on"]))
+    def rep_answers(self, nth: int, who: str, card: str, deed: str) -> None:
+        self.do(getattr(answer_offer, deed), nth, who, card, sure=True)
+
+    @precondition(has_leads)
+    @rule(
+        nth=NTH, who=WHO, card=CARD, note=NOTE,
+        reason=st.sampled_from(["wrong_territory", "not_our_kind", "other", "no_time", "rain"]),
+    )  # fmt: skip
+    def rep_says_no(self, nth: int, who: str, card: str, reason: str, note: str) -> None:
+        accepted = self.lead(nth)["status"] == "accepted"
+        deed = answer_offer.give_back if accepted else answer_offer.reject
+        self.do(deed, nth, who, card, reason, note)
+
+    @precondition(has_leads)
+    @rule(nth=NTH, who=WHO, card=CARD)
+    def rep_takes_the_accept_back(self, nth: int, who: str, card: str) -> None:
+        self.do(answer_offer.undo, nth, who, card)
+
+    @precondition(has_leads)
+    @rule(
+        nth=NTH, who=WHO, card=CARD, note=NOTE,
+        reason=st.sampled_from(["no_budget", "not_now", "rain"]),
+        days=st.sampled_from([None, 0, 2, 9000]),
+    )  # fmt: skip
+    def lead_is_recycled(
+        self, nth: int, who: str, card: str, reason: str, note: str, days: int | None
+    ) -> None:
+        wake_on = None if days is None else (self.world.now + timedelta(days=days)).date()
+        self.do(answer_offer.recycle, nth, who, card, reason, wake_on, note)
+
+    @precondition(has_leads)
+    @rule(
+        nth=NTH, who=WHO, card=CARD,
+        kind=st.sampled_from(["call", "email", "meeting", "letter"]),
+    )  # fmt: skip
+    def rep_logs_a_touch(self, nth: int, who: str, card: str, kind: str) -> None:
+        outcome = "reached" if kind == "call" else ""
+        self.do(work_lead.log_touch, nth, who, card, kind, outcome)
+
+    @precondition(has_leads)
+    @rule(nth=NTH, who=WHO, card=CARD)
+    def rep_takes_a_touch_back(self, nth: int, who: str, card: str) -> None:
+        self.do(work_lead.undo_touch, nth, who, card)
+
+    @precondition(has_leads)
+    @rule(nth=NTH, who=WHO, card=CARD, outcome=st.sampled_from(["won", "lost", "lost", "sold"]))
+    def rep_gets_on(self, nth: int, who: str, card: str, outcome: str) -> None:
+        if self.lead(nth)["status"] == "qualified":
+            self.do(work_lead.close, nth, who, card, outcome, sure=outcome != "sold")
+        else:
+            self.do(work_lead.qualify, nth, who, card, sure=True)
+
+    # the manager
+
+    @precondition(has_leads)
+    @rule(nth=NTH, who=WHO, card=CARD, deed=st.sampled_from(["take", "nudge", "excuse"]))
+    def manager_steps_in(self, nth: int, who: str, card: str, deed: str) -> None:
+        self.do(getattr(manage_lead, deed), nth, who, card)
+
+    @precondition(has_leads)
+    @rule(nth=NTH, who=WHO, card=CARD, to=REP)
+    def manager_reassigns(self, nth: int, who: str, card: str, to: str) -> None:
+        person = self.now.who(to)
+        self.do(manage_lead.reassign, nth, who, card, person["id"] if person else 0)
+
+    @precondition(has_leads)
+    @rule(
+        nth=NTH, who=WHO, card=CARD, span=st.sampled_from(["30m", "2h", "1d", "4h clock", "soon"])
+    )
+    def manager_gives_time(self, nth: int, who: str, card: str, span: str) -> None:
+        self.do(manage_lead.extend, nth, who, card, span)
+
+    # marketing
+
+    @precondition(has_leads)
+    @rule(nth=NTH, who=WHO, card=CARD)
+    def marketing_looks_at_it(self, nth: int, who: str, card: str) -> None:
+        self.do(review_lead.take_review, nth, who, card)
+
+    @precondition(has_leads)
+    @rule(
+        nth=NTH,
+        who=WHO,
+        card=CARD,
+        to=st.one_of(st.sampled_from(["rules", "team:emea", "team:west", "team:x"]), REP),
+    )
+    def marketing_offers_again(self, nth: int, who: str, card: str, to: str) -> None:
+        person = self.now.who(to)
+        target = f"person:{person['id']}" if person else to
+        self.do(review_lead.offer_again, nth, who, card, target)
+
+    @precondition(has_leads)
+    @rule(
+        nth=NTH, who=WHO, card=CARD, reason=st.sampled_from(["", "no_budget", "rain"]),
+        days=st.sampled_from([None, 2]),
+    )  # fmt: skip
+    def marketing_lets_it_sleep(
+        self, nth: int, who: str, card: str, reason: str, days: int | None
+    ) -> None:
+        wake_on = None if days is None else (self.world.now + timedelta(days=days)).date()
+        self.do(review_lead.nurture, nth, who, card, reason, wake_on)
+
+    @precondition(has_leads)
+    @rule(nth=NTH, who=WHO, card=CARD)
+    def marketing_closes_it(self, nth: int, who: str, card: str) -> None:
+        self.do(review_lead.disqualify, nth, who, card, "no_lead", sure=True)
+
+    # people come and go
+
+    @rule(
+        who=st.sampled_from([*PEOPLE, "stranger"]),
+        about=st.sampled_from(["self", "self", "self", *PEOPLE, "stranger"]),
+        hours=st.sampled_from([None, 2, 60, -1]),
+    )
+    def somebody_is_away(self, who: str, about: str, hours: int | None) -> None:
+        about = who if about == "self" else about
+        until = None if hours is None else self.world.now + timedelta(hours=hours)
+        right = may_say_absence(self.now, who, about)
+        answer = self.world.runtime.write_now(
+            lambda work: mark_absence.go_away(work, member(work, who), member(work, about), until)
+        )
+        self.absence_was_said(answer, right, about, away=True)
+
+    @rule(who=st.sampled_from([*PEOPLE, "stranger"]), about=st.sampled_from(["self", *PEOPLE]))
+    def somebody_is_back(self, who: str, about: str) -> None:
+        about = who if about == "self" else about
+        right = may_say_absence(self.now, who, about)
+        answer = self.world.runtime.write_now(
+            lambda work: mark_absence.come_back(work, member(work, who), member(work, about))
+        )
+        self.absence_was_said(answer, right, about, away=False)
+
+    def absence_was_said(self, answer: object, right: bool, about: str, *, away: bool) -> None:
+        before, after = self.look()
+        if isinstance(answer, Refusal):
+            assert after.state() == before.state()
+            return
+        assert right
+        person = after.who(about)
+        assert person is not None
+        assert after.away(person["id"], self.world.now) == away
+        self.nobody_waits_for(after, person["id"] if away else None)
+
+    def nobody_waits_for(self, after: Snapshot, person_id: int | None) -> None:
+        """Whoever is gone has no open offer any more."""
+        for lead in after.leads.values():
+            assert lead["status"] != "offered" or lead["owner_id"] != person_id
+
+    @rule(who=st.sampled_from(["ann", "ben", "eve", "finn", "dana", "will"]), gone=st.booleans())
+    def slack_account_ends_or_returns(self, who: str, gone: bool) -> None:
+        person = self.now.who(who)
+        if person is None:
+            return
+        was_gone = person["deactivated"]
+        change = mark_absence.deactivate if gone else mark_absence.reactivate
+        self.world.runtime.write_now(lambda work: change(work, work.roster.by_id[person["id"]]))
+        _, after = self.look()
+        assert after.people[person["id"]]["deactivated"] == gone
+        self.nobody_waits_for(after, person["id"] if gone and not was_gone else None)
+
+    @rule(
+        without=st.frozensets(st.sampled_from(DROPPABLE)),
+        quick=st.booleans(),
+        running_too=st.booleans(),
+    )
+    def playbook_changes(self, without: frozenset[str], quick: bool, running_too: bool) -> None:
+        left = without - self.world.playbook[0]
+        self.world.apply(without, quick)
+        _, after = self.look()
+        for who in left:
+            person = after.who(who)
+            assert person is not None
+            assert not person["in_playbook"]
+            self.nobody_waits_for(after, person["id"])
+        if running_too:
+            self.world.runtime.write_now(apply_to_running)
+            self.look()
+
+    # Slack
+
+    @precondition(has_leads)
+    @rule(nth=NTH, error=st.sampled_from(["", "", "", "channel_not_found", "msg_too_long"]))
+    def card_is_delivered_or_not(self, nth: int, error: str) -> None:
+        key = f"card:{self.lead(nth)['current_offer_id']}"
+
+        def deliver(work: Work) -> None:
+            found = work.conn.execute(
+                _outbox.update()
+                .where(_outbox.c.dedupe_key == key, _outbox.c.state == "pending")
+                .values(state="dead" if error else "sent")
+                .returning(*_outbox.c)
+            ).one_or_none()
+            if found is not None and error:
+                after_failure(work, as_row(OutboxRow, found), error)
+            elif found is not None:
+                after_sent(work, as_row(OutboxRow, found))
+
+        self.world.runtime.write_now(deliver)
+        self.look()
+
+    @rule()
+    def everybody_is_found_in_slack_again(self) -> None:
+        def find(work: Work) -> None:
+            for row in people.list_people(work.conn):
+                people.save_person(work.conn, row.id, slack_channel_id=f"D{row.id}")
+
+        self.world.runtime.write_now(find)
+        self.look()
+
+    # time
+
+    @rule(span=SPANS, tick=st.sampled_from([True, True, True, False]))
+    def time_passes(self, span: timedelta, tick: bool) -> None:
+        self.world.pass_time(span)
+        self.look()
+        if tick:
+            self.ticks()
+
+    @rule(steps=st.integers(1, 3))
+    def time_passes_until_something_is_due(self, steps: int) -> None:
+        for _ in range(steps):
+            armed = [t["due_at"] for t in self.now.timers.values() if t["state"] == "armed"]
+            if not armed:
+                return
+            self.world.pass_time(max(timedelta(0), min(armed) - self.world.now))
+            self.ticks()
+
+    def ticks(self) -> None:
+        self.world.tick()
+        self.look(ticked=True)
+
+
+def _size(examples: int, steps: int) -> settings:
+    """The size asked for by BATON_MACHINE, else a small one that is the same each time."""
+    wanted = os.environ.get("BATON_MACHINE", "")
+    if wanted:
+        examples, steps = (
+            (3000, 80) if wanted == "big" else tuple(int(n) for n in wanted.split("x"))
+        )
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        derandomize=not wanted,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink] if wanted else [Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.mark.timeout(0 if os.environ.get("BATON_MACHINE") else 120)
+def test_the_laws_hold_on_sqlite(sqlite_template: Path, tmp_path: Path) -> None:
+    numbers = count(1)
+
+    @contextmanager
+    def make_world() -> Any:
+        path = tmp_path / f"{next(numbers)}.db"
+        shutil.copyfile(sqlite_template, path)
+        world = World(f"sqlite:///{path}")
+        try:
+            yield world
+        finally:
+            world.close()
+            path.unlink()
+
+    run_state_machine_as_test(lambda: Baton(make_world), settings=_size(25, 40))
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(0 if os.environ.get("BATON_MACHINE") else 120)
+def test_the_laws_hold_on_postgres(postgres_server: PostgresServer, shared_folder: Path) -> None:
+    template = postgres_server.template(shared_folder, create_schema)
+
+    @contextmanager
+    def make_world() -> Any:
+        with postgres_server.database(template) as url:
+            world = World(url)
+            try:
+                yield world
+            finally:
+                world.close()
+
+    run_state_machine_as_test(lambda: Baton(make_world), settings=_size(6, 25))
