@@ -16,18 +16,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pydantic import SecretStr
+from sqlalchemy.exc import IntegrityError
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from bot.clock import Clock
-from bot.domain.agreement import Agreement
+from bot.domain.agreement import Agreement, Role
 from bot.gateways.slack import Identity, SlackFailure, SlackGateway
 from bot.playbook.loading import Fault, load_playbook
 from bot.services.apply_playbook import apply_playbook, version_in_force
 from bot.services.deliver import Deliverer
 from bot.services.follow_delivery import after_failure, after_sent
-from bot.services.keep_watch import Watch
+from bot.services.keep_watch import Watch, look_after
 from bot.services.present import render_row
 from bot.services.resolve_people import resolve_people
 from bot.services.runtime import Runtime
@@ -49,6 +50,8 @@ log = logging.getLogger(__name__)
 TICK_STALE = timedelta(seconds=30)
 RESOLVE_EVERY = 60.0
 RETRY_SLACK = 2.0
+FIRST_RETRY = 0.1
+FOLLOW_EVERY = 2.0
 
 
 class PlaybookFaulty(Exception):
@@ -92,7 +95,10 @@ def bring_in_force(runtime: Runtime, text: str) -> Agreement:
         return apply_playbook(work, text, sha256)
 
     runtime.agreement = agreement
-    runtime.agreement = runtime.write_now(apply)
+    try:
+        runtime.agreement = runtime.write_now(apply)
+    except IntegrityError:  # another process put it in force at the same moment: now it is
+        runtime.agreement = runtime.write_now(apply)
     return runtime.agreement
 
 
@@ -215,6 +221,8 @@ class House:
         if self._worker:
             self._loops.append(asyncio.create_task(self.deliverer.run()))
             self.ticker.start()
+        else:
+            self._loops.append(asyncio.create_task(self._follow_playbook()))
 
     async def stop(self) -> None:
         """Stop listening and ringing, let sends in flight end, close."""
@@ -239,6 +247,7 @@ class House:
 
     async def _meet_slack(self) -> None:
         """Learn who we are, then find everybody; again every minute for those who are missing."""
+        retry = FIRST_RETRY
         while True:
             again = RESOLVE_EVERY
             try:
@@ -247,10 +256,13 @@ class House:
                 found = await resolve_people(self.runtime, self.gateway)
                 self._resolved = True
                 again = RETRY_SLACK if found.asked_in_vain else RESOLVE_EVERY
+                retry = FIRST_RETRY
                 self.deliverer.wake()
             except SlackFailure as failure:
-                log.warning("slack could not be reached", extra={"failure": str(failure)[:80]})
-                again = RETRY_SLACK
+                # Debug at first: in the demo this process is its own Slack, and answers a moment later.
+                level = logging.WARNING if retry >= RETRY_SLACK else logging.DEBUG
+                log.log(level, "slack could not be reached", extra={"failure": str(failure)[:80]})
+                again, retry = retry, min(retry * 2, RETRY_SLACK)
             except Exception:
                 log.exception("people could not be looked up")
                 again = RETRY_SLACK
@@ -266,6 +278,15 @@ class House:
         if stored is not None and stored.version == watch.playbook_version:
             self.runtime.agreement = stored
 
+    async def _follow_playbook(self) -> None:
+        """A process that does not tick looks for a newer playbook by itself."""
+        while True:
+            await asyncio.sleep(FOLLOW_EVERY)
+            try:
+                await self._watched(await self.runtime.read(look_after))
+            except Exception:
+                log.exception("the playbook in force could not be read")
+
     def _alive(self) -> list[str]:
         """Red when a worker's ticks stopped."""
         if not self._worker:
@@ -277,10 +298,16 @@ class House:
 
     async def _ready(self) -> list[str]:
         """Whether leads can be taken: without anybody found in Slack, nobody could be offered one."""
-        if self._resolved:
-            return []
-        return ["Baton is still looking up people in Slack."]
+        if not self._resolved:
+            self._resolved = await self.runtime.read(_knows_a_rep)
+        return [] if self._resolved else ["Baton is still looking up people in Slack."]
 
     def _reached(self) -> list[str]:
         """Whether clicks arrive. Leads are taken all the same: their cards wait in the outbox."""
-        return self.socket.faults() if self.socket is not None else []
+        unknown = [] if self.identity is not None else ["Slack has not said yet who we are."]
+        return unknown + (self.socket.faults() if self.socket is not None else [])
+
+
+def _knows_a_rep(work: Work) -> bool:
+    """An earlier start found somebody: a Slack that is down now is no reason to turn leads away."""
+    return any(m.reachable and Role.REP in m.roles for m in work.roster.by_id.values())

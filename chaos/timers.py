@@ -11,6 +11,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any
 
+from bot.services.fire_timers import fire_due
 from chaos.books import Books, damage, misfits, open_books, overdue, step_faults, unguarded
 from chaos.clicks import Verdict
 from chaos.race import Hall, Put, made_leads, race
@@ -29,7 +30,7 @@ def tick_race(url: str, *, leads: int, seed: int, workers: int = 2) -> Verdict:
         due = len([t for t in open_books(hall.database).timers if t.due_at <= hall.now])
         began = time.monotonic()
         pause = 0.05 if hall.database.is_sqlite else 0.0
-        task = hall.task("tick", seconds=60 + leads, idle=20, batch=12, pause=pause)
+        task = hall.task("tick", seconds=60 + leads, idle=20, batch=6, pause=pause)
         found = race([task] * workers, limit=120 + leads)
         verdict.seconds = round(time.monotonic() - began, 1)
         books = open_books(hall.database)
@@ -80,7 +81,8 @@ def due_race(url: str, *, offers: int, seed: int, group: int = 3, gap: float = 0
         verdict.seconds = round(time.monotonic() - began, 1)
         # What a lock held up until after the last tick is fired now, as any later tick would.
         hall.now += timedelta(seconds=span + 60)
-        race([hall.task("tick", seconds=30, idle=3, batch=100)])
+        while hall.runtime.write_now(fire_due):
+            pass
         books = open_books(hall.database)
         _judge(verdict, puts, answers, books)
         verdict.figures["settled by the ticks"] = ticks["fired"]

@@ -9,21 +9,32 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from bot.services import mark_absence
+from bot.rendering.rich import View
+from bot.services import answer_queries, mark_absence
 from bot.services.open_home import open_home
 from bot.services.work import Work
-from handlers.desk import Desk, member_of
+from handlers.desk import Desk, member_of, quietly
 from handlers.payloads import text_at
 
 log = logging.getLogger(__name__)
 
 
 async def on_home_opened(event: Mapping[str, Any], desk: Desk) -> None:
-    """Draw the Home tab of whoever looks at it."""
+    """Draw the Home tab of whoever looks at it; people without a part in the playbook are told so there."""
     user = text_at(event, "user")
-    if text_at(event, "tab") not in ("home", ""):
+    if text_at(event, "tab") not in ("home", "") or not user:
         return
-    await desk.runtime.write(lambda work: open_home(work, member_of(work, user)))
+    if await desk.runtime.write(lambda work: open_home(work, member_of(work, user))):
+        return
+    view = await desk.runtime.read(lambda work: _home_of_others(work, user))
+    desk.runtime.in_background(quietly(desk.gateway.publish_home(user, view)))
+
+
+def _home_of_others(work: Work, user: str) -> View:
+    member = member_of(work, user)
+    if member is None:
+        return answer_queries.stranger_home(work)
+    return answer_queries.home_view(work, member)
 
 
 async def on_user_change(event: Mapping[str, Any], desk: Desk) -> None:

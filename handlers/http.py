@@ -58,7 +58,13 @@ def routes(runtime: Runtime, slack: AsyncApp | None, health: Health) -> list[Bas
     async def slack_events(request: Request) -> Response:
         if handler is None:
             return _error(404, "Slack reaches this Baton by Socket Mode.")
-        return await handler.handle(request)
+        try:
+            return await handler.handle(request)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # Bolt reads users and teams out of a payload before it asks any listener (whose faults it catches):
+            # what it stumbles over was not made by Slack, whoever signed it.
+            log.error("slack payload not readable", error=type(error).__name__)
+            return _error(400, "The body is no Slack payload.")
 
     async def healthz(_: Request) -> Response:
         return _health(health.alive())

@@ -20,6 +20,8 @@ MAX_ITEMS = 200
 LINE_CHARS = 300
 SOURCE_CHARS = 80
 EXTERNAL_ID_CHARS = 300
+COUNTRY_CHARS = 80
+LANGUAGE_CHARS = 16
 MESSAGE_CHARS = 5_000
 MAX_REASONS = 10
 MOST = 10**9  # employees, visits, points
@@ -118,8 +120,8 @@ def _facts(item: Mapping[str, Any], source: str, now: datetime) -> LeadFacts:
         title=line("title"),
         company=line("company"),
         phone=wire.line("phone", item.get("phone"), LINE_CHARS, numbers=True),
-        country=wire.country(line("country")),
-        language=wire.language(line("language")),
+        country=wire.country(line("country"))[:COUNTRY_CHARS],
+        language=wire.language(line("language"))[:LANGUAGE_CHARS],
         employees=wire.integer("employees", item.get("employees"), 0, MOST),
         industry=line("industry"),
         message=wire.paragraphs("message", item.get("message"), MESSAGE_CHARS),

@@ -55,6 +55,9 @@ def build_slack_app(
         resp: BoltResponse,
         next: Callable[[], Awaitable[Any]],
     ) -> Any:
+        if not desk.team_id():
+            # No ack: nothing was done. Slack tells the person so, and sends an event again.
+            return BoltResponse(status=503, body="")
         team = team_of(req.body)
         if team and team != desk.team_id():
             log.warning("refused: another workspace", extra={"team": team})

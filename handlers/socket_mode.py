@@ -79,7 +79,7 @@ class SocketMode:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
         self._replace(None)
-        await asyncio.gather(*self._leaving)
+        await asyncio.gather(*self._leaving, return_exceptions=True)
         await self._slack.close()
 
     async def _keep_open(self) -> None:

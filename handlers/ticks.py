@@ -36,9 +36,12 @@ class Ticker:
         self._on_watch = on_watch
         self._scheduler = AsyncIOScheduler(
             timezone="UTC",
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            # More than one: a tick that arms the next one still counts as running when that is looked at, and a
+            # job that is skipped is gone for good, so nothing would ever ring again. `_running` keeps ticks apart.
+            job_defaults={"coalesce": True, "max_instances": 3, "misfire_grace_time": None},
         )
         self._running = asyncio.Lock()
+        self._ringing = False
         self._again = False
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Real time of the last tick that ended well, for health.
@@ -75,21 +78,24 @@ class Ticker:
         return fired
 
     def _ring_now(self) -> None:
-        # Ringing during a tick would be skipped (one at a time): it is noted and rung right after.
-        if self._running.locked():
+        # Ringing during a tick is noted and done right after it.
+        if self._ringing or self._running.locked():
             self._again = True
         else:
             self._arm(self._runtime.clock.real())
 
     async def _ring(self) -> None:
+        self._ringing = True
         try:
             await self.tick()
         except Exception:  # the next tick tries again; a tick must not be the last
             log.exception("a tick failed")
         finally:
+            following = await self._next()
             again, self._again = self._again, False
+            self._ringing = False
             if self._scheduler.running:
-                self._arm(self._runtime.clock.real() if again else await self._next())
+                self._arm(self._runtime.clock.real() if again else following)
 
     async def _next(self) -> datetime:
         now = self._runtime.clock.real()

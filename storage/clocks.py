@@ -214,13 +214,13 @@ def supersede_taken(conn: Connection, timer_id: int) -> None:
     )
 
 
-def count_attempt(conn: Connection, timer_id: int) -> int:
-    """Count a failed firing; the number of failures so far."""
+def count_attempt(conn: Connection, timer_id: int, again_at: datetime) -> int:
+    """Count a failed firing and put the timer off until `again_at`; the number of failures so far."""
     return int(
         conn.execute(
             _timers.update()
             .where(_timers.c.id == timer_id)
-            .values(attempts=_timers.c.attempts + 1)
+            .values(attempts=_timers.c.attempts + 1, due_at=again_at)
             .returning(_timers.c.attempts)
         ).scalar_one()
     )
@@ -236,6 +236,18 @@ def list_timers(
         .order_by(_timers.c.due_at, _timers.c.id)
     )
     return [as_row(TimerRow, row) for row in rows]
+
+
+def list_settled_steps(conn: Connection, clock_id: int) -> frozenset[str]:
+    """The steps of a clock that happened, or gave way to a higher one, in any generation."""
+    rows = conn.execute(
+        select(_timers.c.step).where(
+            _timers.c.subject_kind == "clock",
+            _timers.c.subject_id == clock_id,
+            _timers.c.fired_at.is_not(None),
+        )
+    )
+    return frozenset(rows.scalars())
 
 
 def next_due_at(conn: Connection) -> datetime | None:

@@ -50,19 +50,20 @@ def last_touch(conn: Connection, lead_id: int, round_: int) -> TouchRow | None:
     return as_row(TouchRow, row) if row is not None else None
 
 
-def count_touches(conn: Connection, lead_id: int, round_: int) -> int:
-    """Touches of this round that were not withdrawn."""
-    return int(
-        conn.execute(
-            select(func.count())
-            .select_from(_touches)
-            .where(
-                _touches.c.lead_id == lead_id,
-                _touches.c.round == round_,
-                _touches.c.state != "withdrawn",
-            )
-        ).scalar_one()
+def count_touches(conn: Connection, lead_id: int, round_: int, offer_id: str | None = None) -> int:
+    """Touches of this round that were not withdrawn; only those under one offer when it is given."""
+    query = (
+        select(func.count())
+        .select_from(_touches)
+        .where(
+            _touches.c.lead_id == lead_id,
+            _touches.c.round == round_,
+            _touches.c.state != "withdrawn",
+        )
     )
+    if offer_id is not None:
+        query = query.where(_touches.c.offer_id == offer_id)
+    return int(conn.execute(query).scalar_one())
 
 
 def withdraw_touch(conn: Connection, touch_id: int) -> bool:

@@ -10,18 +10,19 @@ from datetime import datetime
 
 from bot.domain.sla import parse_step
 from tests.machine_funnel import CLOSED, HELD, MAY_RUN, MUST_RUN, OF_ONE_OFFER
+from tests.machine_rights import CAN_HOLD
 from tests.machine_world import TEAMS, Row, Snapshot
 
 
-def check_rows(before: Snapshot, after: Snapshot, now: datetime) -> None:
-    """Everything that rows alone can show."""
+def check_rows(before: Snapshot, after: Snapshot, now: datetime, *, by_hand: bool = False) -> None:
+    """Everything that rows alone can show. `by_hand`: a person named in this step who gets the lead."""
     for lead in after.leads.values():
         _offers_of(after, lead)
         _clocks_of(after, lead)
     _steps_of_clocks(after)
     _timers(before, after)
     _cards(after)
-    _choices(before, after, now)
+    _choices(before, after, now, by_hand=by_hand)
 
 
 def _offers_of(world: Snapshot, lead: Row) -> None:
@@ -133,27 +134,25 @@ def _cards(world: Snapshot) -> None:
     assert {f"review:{r['review_id']}" for r in world.leads.values() if r["review_id"]} <= reviews
 
 
-def _choices(before: Snapshot, after: Snapshot, now: datetime) -> None:
-    """Whom Baton chose by itself was free, and had not said no before."""
-    by_hand = {
-        e["data"]["offer"]
-        for e in after.news
-        if e["kind"] == "offered" and e["actor_kind"] in ("manager", "marketing")
-    }
+def _choices(before: Snapshot, after: Snapshot, now: datetime, *, by_hand: bool) -> None:
+    """Whoever is offered a lead can answer; whom Baton chose by itself was free, and had not said no before."""
     for offer in after.offers.values():
-        if offer["id"] in before.offers or offer["id"] in by_hand:
+        if offer["id"] in before.offers:
             continue
         rep = after.people[offer["rep_id"]]
+        assert rep["email"].partition("@")[0] in CAN_HOLD, "offered to somebody who cannot accept"
         assert rep["in_playbook"], "offered to somebody who left"
         assert not rep["deactivated"], "offered to somebody who is deactivated"
+        if by_hand:
+            continue
+        assert rep["slack_channel_id"], "offered to somebody whom no card can reach"
         assert not after.away(rep["id"], now), "offered to somebody who is away"
-        assert not any(o["state"] == "rejected" for o in _earlier(after, offer)), (
-            "offered to somebody who rejected it"
-        )
+        earlier = _earlier(after, offer)
+        assert not any(o["state"] == "rejected" for o in earlier), "offered after a no"
         assert not any(
             o["state"] in ("passed", "undeliverable") and o["round"] == offer["round"]
-            for o in _earlier(after, offer)
-        ), "offered to somebody who passed it on"
+            for o in earlier
+        ), "offered again to somebody who passed it on"
 
 
 def _earlier(world: Snapshot, offer: Row) -> list[Row]:

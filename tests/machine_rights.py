@@ -9,6 +9,8 @@ from tests.machine_world import Row, Snapshot, address
 
 _REPS = frozenset({"ann", "ben", "eve", "finn", "dana"})
 _MANAGERS = frozenset({"dana", "will", "vera"})
+#: Has the role of a rep, or of a manager, who may take a lead.
+CAN_HOLD = _REPS | _MANAGERS
 _MARKETING = frozenset({"carl", "olga"})
 #: Manager, above, their deputies, and who signed for sales.
 _RUN = {"emea": frozenset({"dana", "vera"}), "west": frozenset({"will", "vera", "dana"})}
@@ -53,7 +55,7 @@ def may(world: Snapshot, who: str, deed: str, lead: Row) -> bool:
         return False
     if deed in REVIEWERS:
         return who in _MARKETING
-    holds = lead["owner_id"] == row["id"] and who in _REPS | _MANAGERS
+    holds = lead["owner_id"] == row["id"] and who in CAN_HOLD
     runs = who in _MANAGERS and who in _RUN.get(lead["team"], _SIGNER)
     return (deed in HOLDERS and holds) or (deed in TEAMS and runs)
 

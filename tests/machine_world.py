@@ -14,9 +14,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Table, event, select
 
 from bot.clock import Clock
+from bot.domain.agreement import Agreement
 from bot.domain.lead import LeadFacts
 from bot.services.fire_timers import BATCH, fire_due
 from bot.services.receive_leads import Incoming, Message, Received, receive_leads
+from bot.services.runtime import Runtime
 from bot.services.work import Member, Work
 from bot.wiring import bring_in_force, open_runtime
 from storage import models, people
@@ -176,17 +178,20 @@ def _read(conn: Connection, table: Table, after: int | None = None) -> list[Row]
 class World:
     """A Baton without Slack: services against a real database, time as we like it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, agreement: Agreement | None = None) -> None:
+        """`agreement`: the one in force at `url`, where a world was founded before; else one is founded now."""
         self.now = START
         self.database = Database(url)
         if self.database.is_sqlite:
             # A test database need not survive the machine.
             event.listen(self.database.engine, "connect", _in_a_hurry)
-        self.runtime = open_runtime(
-            self.database, Clock(lambda: self.now), playbook_text(), movable_clock=False
-        )
+        clock = Clock(lambda: self.now)
+        if agreement is None:
+            self.runtime = open_runtime(self.database, clock, playbook_text())
+            self.runtime.write_now(_found_in_slack)
+        else:
+            self.runtime = Runtime(self.database, clock, agreement)
         self.playbook: tuple[frozenset[str], bool] = (frozenset(), False)
-        self.runtime.write_now(_found_in_slack)
         self.messages: list[Message] = []
         self.last = self._snapshot(None)
 
@@ -242,6 +247,7 @@ class World:
 
     def apply(self, without: frozenset[str], quick: bool) -> None:
         """Put another playbook in force."""
+        self.pass_time(timedelta(seconds=1))  # versions are told apart by when they were applied
         bring_in_force(self.runtime, playbook_text(without, quick=quick))
         self.playbook = (without, quick)
         self.runtime.write_now(_found_in_slack)

@@ -344,7 +344,9 @@ class Story:
         """The newest message about a company in somebody's conversation, threads left out."""
         found = self.workspace.messages[self.dm(who)].values()
         for message in reversed(list(found)):
-            if message.in_timeline and not message.thread_ts and _has(message, company):
+            if message.thread_ts or message.ephemeral_to or message.deleted:
+                continue
+            if _has(message, company):
                 return self._shown(who, message)
         raise AssertionError(f"{who} has no card of {company}")
 
@@ -388,6 +390,14 @@ class Story:
         payload = click_payload(self, who, message, block, element, option)
         return await self.workspace.dispatch.interact(payload)
 
+    async def until_ready(self) -> None:
+        """Wait until Baton has looked up everybody in Slack."""
+        for _ in range(2000):
+            if (await self.get("/readyz"))[0] == 200:
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError("Baton does not get ready")
+
     async def deactivate(self, who: str) -> None:
         """An administrator closes an account; Baton hears of it."""
         await self.workspace.deactivate(self.user(who))
@@ -426,6 +436,10 @@ class Story:
         self._taken.add((message.channel, message.ts))
         return Shown(self, who, message.channel, message.ts, message)
 
+    def unexpected(self) -> list[Message]:
+        """The messages that nobody has expected yet."""
+        return self._untaken()
+
     def _untaken(self) -> list[Message]:
         found = [m for of_one in self.workspace.messages.values() for m in of_one.values()]
         new = [m for m in found if (m.channel, m.ts) not in self._taken and not m.deleted]
@@ -444,7 +458,7 @@ class Story:
         return "Not expected yet:\n" + "\n".join(rows) if rows else "Nothing else was sent."
 
 
-def lead_of(company: str, *, source: str = "webinar", **fields: Any) -> dict[str, Any]:
+def lead_of(company: str, /, *, source: str = "webinar", **fields: Any) -> dict[str, Any]:
     """A lead as a sender puts it, made up from the company's name where nothing is said."""
     slug = re.sub(r"[^a-z0-9]+", "-", company.lower()).strip("-") or "x"
     made_up: dict[str, Any] = {
@@ -510,8 +524,8 @@ async def story_of(
             bolt_time.start()
             await house.start()
             try:
-                while slack_answers and await house._ready():
-                    await asyncio.sleep(0.002)
+                if slack_answers:
+                    await story.until_ready()
                 yield story
             finally:
                 bolt_time.stop()

@@ -93,7 +93,9 @@ def _outcome(reminder: Reminder) -> list[Element]:
         return line(f"Passed on{gap}", *time, ".")
     if reminder.outcome is ReminderOutcome.MOVED_ON:
         return line(f"Moved on{gap}", *time, ". Nothing to do for you.")
-    return line("Due since ", at(reminder.due, reminder.reader), ". It is still yours.")
+    # After downtime this is the first that they see of it: it has to say which lead.
+    who = bold(wording.who_short(reminder.lead))
+    return line(who, ": due since ", at(reminder.due, reminder.reader), ". It is still yours.")
 
 
 def _buttons(reminder: Reminder) -> Block | None:

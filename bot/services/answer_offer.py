@@ -25,7 +25,7 @@ from bot.services.move_lead import (
 )
 from bot.services.offer_lead import Guard, accept_offer, enter_review, offer_next
 from bot.services.refuse import authorise, explain, stale
-from bot.services.run_clocks import end_clock, resume_clock, running_clock
+from bot.services.run_clocks import end_clock, resume_clock, running_clock, start_clock
 from bot.services.work import Member, Work
 from storage import cards, clocks, offers, touches
 from storage.leads import LeadRow
@@ -130,9 +130,23 @@ def undo(work: Work, actor: Member | None, offer_id: str) -> Answer:
         left = running_clock(work, lead.id, kind)
         if left is not None:
             end_clock(work, left, "stopped")
-    for clock in clocks.list_clocks(work.conn, lead.id):
-        if clock.kind == ClockKind.ACCEPT.value and clock.offer_id == offer.id:
-            resume_clock(work, clock)
+    before = [
+        clock
+        for clock in clocks.list_clocks(work.conn, lead.id)
+        if clock.kind == ClockKind.ACCEPT.value and clock.offer_id == offer.id
+    ]
+    for clock in before:
+        resume_clock(work, clock)
+    if not before:  # taken by a manager, accepted at once: from now on it waits for an answer
+        start_clock(
+            work,
+            moved,
+            ClockKind.ACCEPT,
+            started_at=work.now,
+            offer_id=offer.id,
+            person_id=offer.rep_id,
+            team=offer.team,
+        )
     cards.reopen_cards(work.conn, lead.id)
     return Done(lead.id)
 

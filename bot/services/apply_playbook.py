@@ -16,7 +16,7 @@ from bot.domain.agreement import Agreement, ClockKind
 from bot.domain.business_time import due_at
 from bot.services.mark_absence import release_leads
 from bot.services.move_lead import redraw, write
-from bot.services.run_clocks import calendar_for, clock_rule, move_due
+from bot.services.run_clocks import calendar_for, clock_rule, move_due, steps_of
 from bot.services.work import Work
 from storage import clocks, journal, leads, people, playbooks
 
@@ -63,10 +63,7 @@ def apply_to_running(work: Work) -> int:
             continue
         calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
         due = due_at(calendar, clock.started_at, rule.within)
-        steps = [
-            {"percent": s.percent, "kind": s.kind.value, "to": s.to, "now": s.now}
-            for s in rule.steps
-        ]
+        steps = steps_of(rule)
         if due == clock.due_at and steps == clock.steps:
             continue
         saved = clocks.save_clock(

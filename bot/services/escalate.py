@@ -13,7 +13,7 @@ from typing import Any
 from bot.domain.agreement import ClockKind
 from bot.services.move_lead import SYSTEM, Acting, write
 from bot.services.work import Member, Work
-from storage import outbox
+from storage import cards, outbox
 from storage.clocks import ClockRow
 from storage.leads import LeadRow
 
@@ -103,13 +103,15 @@ def escalate(
         "clock_id": clock.id if clock else None,
         "data": data,
     }
-    # A repeat edits the message that stands. One that was settled before anybody saw it is no message: the
-    # next breach is posted under the next number.
+    # A repeat edits the message that stands. One that was settled, also before anybody saw it, tells nothing
+    # more: the next breach is posted under the next number.
     for n in count(1):
         key = base if n == 1 else f"{base}#{n}"
         if outbox.enqueue_post(work.conn, card_key=key, show_at=show_at, **fields):
             break
-        if not outbox.came_to_nothing(work.conn, key):
+        card = cards.read_card(work.conn, key)
+        settled = card.closed if card is not None else outbox.came_to_nothing(work.conn, key)
+        if not settled:
             outbox.enqueue_edit(work.conn, card_key=key, **fields)
             break
     work.wake = True

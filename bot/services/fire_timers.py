@@ -17,7 +17,7 @@ from bot.domain.agreement import ClockKind, StepKind
 from bot.domain.funnel import Action, Status
 from bot.domain.sla import ParsedStep, parse_step
 from bot.services.escalate import escalate
-from bot.services.judge_lead import judge_or_wait
+from bot.services.judge_lead import JUDGE_STEPS, judge_or_wait
 from bot.services.move_lead import REDRAW_STEP, SYSTEM, Ending, redraw, write
 from bot.services.offer_lead import Guard, current_offer, enter_review, offer_next
 from bot.services.run_clocks import end_clock
@@ -25,12 +25,15 @@ from bot.services.wake_lead import wake_lead
 from bot.services.work import Work
 from storage import clocks, leads, outbox
 from storage.clocks import ClockRow, TimerRow
+from storage.database import is_passing
 from storage.leads import LeadRow
 
 log = logging.getLogger(__name__)
 
 BATCH = 100
 ATTEMPTS = 5
+#: Doubled after each failure: what fails for a moment only must not be parked within that moment.
+RETRY_AFTER = timedelta(minutes=1)
 
 
 def fire_due(work: Work, limit: int = BATCH) -> int:
@@ -47,15 +50,17 @@ def fire_due(work: Work, limit: int = BATCH) -> int:
             if lead_id is not None:
                 _fire_lead(work, lead_id, mine)
             savepoint.commit()
-        except DBAPIError:
+        except (
+            Exception
+        ) as error:  # one poison timer must not block the others; it is retried, then parked
             savepoint.rollback()
-            raise
-        except Exception:  # one poison timer must not block the others; it is retried, then parked
-            savepoint.rollback()
+            if isinstance(error, DBAPIError) and is_passing(error):
+                raise  # nobody's fault: the whole batch is tried again
             work.forget_roster()
             log.exception("a timer failed", extra={"lead": lead_id})
             for timer in mine:
-                if clocks.count_attempt(work.conn, timer.id) >= ATTEMPTS:
+                again = work.now + RETRY_AFTER * 2**timer.attempts
+                if clocks.count_attempt(work.conn, timer.id, again) >= ATTEMPTS:
                     clocks.settle_timer(work.conn, timer.id, "parked", work.now)
         settled += len(mine)
     return settled
@@ -93,8 +98,8 @@ def _fire_lead_timer(work: Work, lead: LeadRow, timer: TimerRow) -> None:
         wake_lead(work, lead, why=lead.reason, as_agreed=True)
     elif timer.step == REDRAW_STEP:
         redraw(work, lead)
-    elif timer.step == "judge" and lead.status == Status.RECEIVED.value:
-        judge_or_wait(work, lead, timer.generation + 1)
+    elif timer.step in JUDGE_STEPS and lead.status == Status.RECEIVED.value:
+        judge_or_wait(work, lead, woken=JUDGE_STEPS[timer.step])
 
 
 def _fire_clock(

@@ -5,21 +5,19 @@ Called by `deliver` in the transaction that settles the row. What is not here: s
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.domain.agreement import ClockKind
 from bot.domain.business_time import due_at, parse_duration
 from bot.domain.funnel import Action, Status
 from bot.services.escalate import receiver_of
-from bot.services.move_lead import SYSTEM, Ending, write
-from bot.services.offer_lead import Guard, offer_next
+from bot.services.move_lead import SYSTEM, Ending, redraw, write
+from bot.services.offer_lead import LATE, Guard, offer_next
 from bot.services.run_clocks import calendar_for, move_due
 from bot.services.work import Member, Work
 from storage import clocks, leads, offers, outbox, people
 from storage.deliveries import OutboxRow
 
-#: Later than this after its time, and the rep did not have the whole span: due times move by the delay.
-LATE = timedelta(seconds=60)
 #: Slack's answers that say something about the person and not about the message.
 _PERSON_GONE = frozenset(
     {"channel_not_found", "user_not_found", "account_inactive", "user_disabled", "users_not_found"}
@@ -57,12 +55,14 @@ def _offer_delivered(work: Work, offer_id: str) -> None:
             move_due(
                 work,
                 clock,
-                _given_back(work, clock, work.now),
+                max(clock.due_at, _given_back(work, clock, work.now)),
                 "delivered_late",
                 started_at=work.now,
             )
         elif clock.kind == ClockKind.SHELF_LIFE.value:
             move_due(work, clock, clock.due_at + late, "delivered_late")
+    # The card that has just come still says the old time.
+    redraw(work, leads.read_lead(work.conn, lead.id) or lead)
 
 
 def _given_back(work: Work, clock: clocks.ClockRow, delivered_at: datetime) -> datetime:
@@ -110,39 +110,44 @@ def _tell_manager(work: Work, row: OutboxRow, about: Member | None, error: str) 
     receiver = receiver_of(
         work, "manager", team=team, about=about.id if about else None, marketing=False
     )
-    if receiver.member is None:
-        return
-    # One notice a day about somebody who cannot be reached, however many cards could not be delivered.
+    if receiver.member is not None:
+        _notify(work, row, about, error, receiver.member)
+    # An escalation that its receiver cannot get must still reach a person: it goes to the next on the ladder,
+    # in the end to marketing's channel.
+    lane = outbox.lane_of(receiver.member.id if receiver.member else None, receiver.channel)
+    if row.template == "escalation" and lead is not None and lane != row.lane:
+        outbox.enqueue_post(
+            work.conn,
+            template="escalation",
+            card_key=f"{row.card_key}>{receiver.key}"[:160],
+            lane=lane,
+            priority=outbox.PRIORITY_ESCALATION,
+            now=work.now,
+            real=work.real,
+            lead_id=row.lead_id,
+            offer_id=row.offer_id,
+            person_id=receiver.member.id if receiver.member else None,
+            clock_id=row.clock_id,
+            data=row.data,
+        )
+    work.wake = True
+
+
+def _notify(work: Work, row: OutboxRow, about: Member | None, error: str, to: Member) -> None:
+    """One notice a day about somebody who cannot be reached, however many cards could not be delivered."""
     day = f"{work.now:%Y-%m-%d}"
     key = f"failure:{about.id}:{error}:{day}" if about else f"failure:{row.card_key}"
     outbox.enqueue_post(
         work.conn,
         template="failure_notice",
         card_key=key[:160],
-        lane=outbox.lane_of(receiver.member.id),
+        lane=outbox.lane_of(to.id),
         priority=outbox.PRIORITY_ESCALATION,
         now=work.now,
         real=work.real,
-        show_at=receiver.member.calendar.next_open(work.now),
+        show_at=to.calendar.next_open(work.now),
         lead_id=row.lead_id,
         offer_id=row.offer_id,
-        person_id=receiver.member.id,
+        person_id=to.id,
         data={"error": error[:80], "about": about.id if about else None, "template": row.template},
     )
-    # An escalation that its receiver cannot get must still reach a person: it goes to the next on the ladder.
-    if row.template == "escalation" and lead is not None:
-        outbox.enqueue_post(
-            work.conn,
-            template="escalation",
-            card_key=f"{row.card_key}>{receiver.member.id}"[:160],
-            lane=outbox.lane_of(receiver.member.id),
-            priority=outbox.PRIORITY_ESCALATION,
-            now=work.now,
-            real=work.real,
-            lead_id=row.lead_id,
-            offer_id=row.offer_id,
-            person_id=receiver.member.id,
-            clock_id=row.clock_id,
-            data=row.data,
-        )
-    work.wake = True

@@ -21,6 +21,8 @@ from storage import clocks, leads
 from storage.leads import LeadRow
 
 RETRY_JUDGE_AFTER = timedelta(minutes=1)
+#: Timers that judge once more, and whether for a lead that was woken as agreed.
+JUDGE_STEPS = {"judge": False, "judge:woken": True}
 
 
 def judge_lead(work: Work, lead: LeadRow, *, woken: bool = False) -> LeadRow:
@@ -89,7 +91,7 @@ def receive(work: Work, lead: LeadRow, *, woken: bool = False) -> None:
         arm_steps(work, running)
 
 
-def judge_or_wait(work: Work, lead: LeadRow, attempt: int = 1, *, woken: bool = False) -> None:
+def judge_or_wait(work: Work, lead: LeadRow, *, woken: bool = False) -> None:
     """Judge a received lead; when our own code fails, the lead is kept, marketing's route clock runs, and it is
     judged again a minute later. A fault of ours must never lose a lead."""
     savepoint = work.conn.begin_nested()
@@ -110,8 +112,8 @@ def judge_or_wait(work: Work, lead: LeadRow, attempt: int = 1, *, woken: bool = 
             lead_id=lead.id,
             subject_kind="lead",
             subject_id=lead.id,
-            step="judge",
-            generation=attempt,
+            step=next(step for step, is_woken in JUDGE_STEPS.items() if is_woken is woken),
+            generation=int(work.now.timestamp()),  # a new one each time, in later rounds too
             due_at=work.now + RETRY_JUDGE_AFTER,
         )
         work.wake = True

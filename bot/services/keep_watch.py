@@ -5,7 +5,7 @@ What is not here: timers (`fire_timers`), repairing (a later watchdog).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.services.work import Work
@@ -33,5 +33,10 @@ def keep_watch(work: Work, worker: str) -> Watch:
         playbooks.insert_downtime(work.conn, last, work.real)
     if last is None or work.real - last > BEAT_EVERY or down:
         playbooks.beat(work.conn, worker, work.real)
+    return replace(look_after(work), down=down)
+
+
+def look_after(work: Work) -> Watch:
+    """What is in force now, without a beat: also for processes that do not tick."""
     newest = playbooks.newest_playbook(work.conn)
-    return Watch(down, newest.version if newest is not None else 0)
+    return Watch(timedelta(0), newest.version if newest is not None else 0)

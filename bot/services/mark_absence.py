@@ -158,7 +158,7 @@ def _may_say(work: Work, actor: Member | None, about: Member | None) -> Refusal 
         own = may(actor.roles, frozenset({Bond.NONE}), Deed.SET_OWN_ABSENCE)
         return None if own else Refusal("not_allowed")
     bonds = {Bond.OTHER}
-    if about.person is not None and manages(work, actor, about.person.team):
+    if about.person is not None and about.person.team and manages(work, actor, about.person.team):
         bonds.add(Bond.MANAGER_OF_HOLDER)
     ok = may(actor.roles, frozenset(bonds), Deed.SAY_ABSENCE_FOR_OTHER)
     return None if ok else Refusal("not_allowed")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from bot.domain.agreement import ClockKind
@@ -21,6 +22,9 @@ from storage import clocks, leads, offers, outbox, people
 from storage.clocks import ClockRow
 from storage.leads import LeadRow
 from storage.offers import OfferRow, new_offer_id
+
+#: A card later than this after its time: the rep did not have the whole span, due times move by the delay.
+LATE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,10 +311,13 @@ def clocks_of_round(work: Work, lead: LeadRow) -> list[ClockRow]:
 
 
 def accept_offer(work: Work, lead: LeadRow, offer: OfferRow) -> None:
-    """The offer is accepted: first touch counts from the offer, the decision from now."""
+    """The offer is accepted: first touch counts from the offer (from its card when that came late), the decision
+    from now."""
     offers.save_offer(work.conn, offer.id, state="accepted", accepted_at=work.now)
     write(work, lead.id, "offer_accepted", data={"offer": offer.id})
-    for kind, start in ((ClockKind.FIRST_TOUCH, offer.offered_at), (ClockKind.DECIDE, work.now)):
+    came = offer.delivered_at
+    asked_at = came if came is not None and came - offer.show_at > LATE else offer.offered_at
+    for kind, start in ((ClockKind.FIRST_TOUCH, asked_at), (ClockKind.DECIDE, work.now)):
         start_clock(
             work,
             lead,

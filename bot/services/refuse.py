@@ -29,7 +29,9 @@ def bonds_of(work: Work, actor: Member, lead: LeadRow) -> frozenset[Bond]:
 def manages(work: Work, actor: Member, team_name: str) -> bool:
     """Manager or above of a team, their deputies, and the signer: escalations reach them in the manager's place."""
     team = work.agreement.teams.get(team_name)
-    if team is None:  # a rep without a team, or one that was dropped: the signer hears of it and must be able to act
+    if (
+        team is None
+    ):  # a rep without a team, or one that was dropped: the signer hears of it and must be able to act
         return actor.email == work.agreement.signer_sales
     if actor.email in (team.manager, team.above, work.agreement.signer_sales):
         return True

@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import date
 
 from bot.domain.access import Deed
+from bot.domain.agreement import Role
 from bot.domain.funnel import Action, Actor, Status
 from bot.domain.refusal import Refusal
 from bot.services.answer_offer import Answer, Done, arm_wake, keep_note, wake_instant
 from bot.services.move_lead import Acting, move, redraw, write
-from bot.services.offer_lead import Guard, choose_rep, open_offer
+from bot.services.offer_lead import Guard, choose_rep, exclusions_of, open_offer
 from bot.services.refuse import authorise
 from bot.services.work import Member, Work
 from storage import leads
@@ -52,7 +53,7 @@ def offer_again(work: Work, actor: Member | None, review_id: str, target: str) -
     else:
         decision = choose_rep(work, lead)
         rep = work.roster.by_email.get(decision.rep) if decision.rep else None
-    if rep is None or not rep.reachable:
+    if rep is None or not rep.reachable or Role.REP not in rep.roles:
         return Refusal("nobody_left", facts=(("why", decision.why if decision else ""),))
     moved = open_offer(
         work,
@@ -69,18 +70,26 @@ def offer_again(work: Work, actor: Member | None, review_id: str, target: str) -
 
 
 def _longest_waiting(work: Work, lead: LeadRow, team: str) -> Member | None:
+    """Who said no to it is left out; who let it lapse comes last."""
     of_team = work.agreement.teams.get(team)
+    out = exclusions_of(work, lead)
     free = [
         m
         for email in (of_team.members if of_team else ())
         if (m := work.roster.by_email.get(email)) is not None
         and m.reachable
+        and Role.REP in m.roles
         and not m.absent_at(work.now)
-        and m.id != lead.owner_id
+        and m.email not in out.rejected
     ]
     return min(
         free,
-        key=lambda m: (m.row.last_offered_at is not None, m.row.last_offered_at or work.now, m.id),
+        key=lambda m: (
+            m.email in out.lapsed,
+            m.row.last_offered_at is not None,
+            m.row.last_offered_at or work.now,
+            m.id,
+        ),
         default=None,
     )
 

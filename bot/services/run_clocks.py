@@ -73,10 +73,7 @@ def start_clock(
         team=team,
         within=rule.within.text,
         goal=goal if goal is not None else rule.touches,
-        steps=[
-            {"percent": s.percent, "kind": s.kind.value, "to": s.to, "now": s.now}
-            for s in rule.steps
-        ],
+        steps=steps_of(rule),
         started_at=started_at,
         due_at=due,
         generation=1,
@@ -145,7 +142,10 @@ def end_left_clocks(work: Work, lead: LeadRow, *, answered: bool = False) -> Non
     for clock in clocks.list_clocks(work.conn, lead.id, running=True):
         kind = ClockKind(clock.kind)
         status = Status(lead.status)
-        other_offer = clock.offer_id is not None and clock.offer_id != lead.current_offer_id
+        other_offer = lead.current_offer_id is not None and clock.offer_id not in (
+            None,
+            lead.current_offer_id,
+        )
         if status in COVERS[kind] and not (other_offer and kind in _PER_OFFER):
             continue
         outcome = outcome_of(kind, status, clock.due_at, work.now)
@@ -200,21 +200,32 @@ def move_due(
 
 
 def arm_steps_ahead(work: Work, clock: ClockRow) -> None:
-    """Arm the steps that still lie ahead (and the breach mark when it does): nothing is repeated at once."""
+    """Arm the steps that still lie ahead, and what is agreed for the due time or after it and never happened: when the
+    due time was moved into the past it happens now. Nothing is repeated at once."""
     calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
     kind = _duration_of(clock).kind
-    planned = plan_steps(_rules_of(clock), calendar, clock.started_at, clock.due_at, kind)
-    ahead = [
-        step
-        for step in planned
-        if step.at > work.now or (step.name == BREACH_STEP and clock.breached_at is None)
-    ]
-    _arm(work, clock, ahead)
+    happened = clocks.list_settled_steps(work.conn, clock.id)
+    for step in plan_steps(_rules_of(clock), calendar, clock.started_at, clock.due_at, kind):
+        owed = step.at >= clock.due_at and step.name not in happened
+        if step.at > work.now or owed or (step.name == BREACH_STEP and clock.breached_at is None):
+            clocks.arm_timer(
+                work.conn,
+                lead_id=clock.lead_id,
+                subject_kind="clock",
+                subject_id=clock.id,
+                step=step.name,
+                generation=clock.generation,
+                due_at=step.at,
+            )
+    work.wake = True
 
 
 def resume_clock(work: Work, clock: ClockRow) -> ClockRow:
-    """An undo: an ended clock runs again with the business time that was left when it ended."""
+    """An undo: an ended clock runs again with the time that was left when it ended. Was it overdue already, what never
+    happened of its steps happens now."""
     calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
+    if _duration_of(clock).kind is DurationKind.CLOCK:
+        calendar = Calendar.around_the_clock()
     ended_at = clock.ended_at or work.now
     left = calendar.between(ended_at, clock.due_at)
     new_due = calendar.add(work.now, left) if left > 0 else clock.due_at
@@ -236,10 +247,7 @@ def resume_clock(work: Work, clock: ClockRow) -> ClockRow:
         due_at=new_due.isoformat(),
         generation=resumed.generation,
     )
-    if left > 0:
-        arm_steps_ahead(work, resumed)
-    else:  # it was overdue already: its remaining steps happen now
-        arm_steps(work, resumed)
+    arm_steps_ahead(work, resumed)
     return resumed
 
 
@@ -247,6 +255,13 @@ def longer_due(work: Work, clock: ClockRow, span: Duration) -> datetime:
     """The due time that `span` more gives: counted from the due time, or from now when it is past."""
     calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
     return due_at(calendar, max(work.now, clock.due_at), span)
+
+
+def steps_of(rule: ClockRule) -> list[dict[str, object]]:
+    """A rule's steps as a clock keeps them."""
+    return [
+        {"percent": s.percent, "kind": s.kind.value, "to": s.to, "now": s.now} for s in rule.steps
+    ]
 
 
 def _rules_of(clock: ClockRow) -> list[StepRule]:

@@ -16,12 +16,18 @@ from bot.domain.funnel import HELD, TERMINAL, Status
 from bot.domain.lead import LeadFacts, Score
 from bot.domain.scoring import judge, pick_sla, score_lead
 from bot.playbook.conditions import rule_input
-from bot.services.judge_lead import judge_lead
+from bot.services.judge_lead import judge_or_wait
 from bot.services.move_lead import redraw, write
-from bot.services.run_clocks import calendar_for, clock_rule, move_due, running_clock
+from bot.services.run_clocks import (
+    calendar_for,
+    clock_rule,
+    move_due,
+    running_clock,
+    steps_of,
+)
 from bot.services.wake_lead import wake_lead
 from bot.services.work import Work
-from storage import leads, outbox
+from storage import clocks, leads, outbox
 from storage.leads import LeadRow
 
 _NOT_NEWS = frozenset({"occurred_at", "extra", "score_reasons", "source", "external_id"})
@@ -41,6 +47,8 @@ def take_news(work: Work, lead: LeadRow, news: LeadFacts, news_key: str) -> bool
         and judge(work.agreement, merged, Score(lead.score), rule_input).fast_lane
     )
     if not hand_raise and replace(merged, occurred_at=known.occurred_at) == known:
+        # The same as known, but known to be true later: what happened in between is older news.
+        leads.save_lead(work.conn, lead, occurred_at=happened, news_key=news_key)
         write(work, lead.id, "news", data={"applied": False, "source": news.source})
         return False
     saved = leads.save_facts(work.conn, lead, merged, occurred_at=happened, news_key=news_key)
@@ -54,7 +62,7 @@ def take_news(work: Work, lead: LeadRow, news: LeadFacts, news_key: str) -> bool
     if status in HELD:
         _tell_holder(work, saved, hand_raise=hand_raise)
     elif status is Status.RECEIVED:
-        judge_lead(work, saved)
+        judge_or_wait(work, saved)
     elif status is Status.NURTURING:
         _judge_again(work, saved, hand_raise=hand_raise)
     elif status in TERMINAL:
@@ -121,7 +129,15 @@ def _tighten(work: Work, lead: LeadRow) -> int | None:
         calendar = calendar_for(work, kind, clock.person_id, clock.team)
         sooner = due_at(calendar, work.now, rule.within)
         if sooner < clock.due_at:
-            move_due(work, clock, sooner, "hand_raise")
+            clock = clocks.save_clock(
+                work.conn,
+                clock.id,
+                within=rule.within.text,
+                steps=steps_of(rule),
+                playbook_version=work.agreement.version,
+            )
+            # Reminders are parts of the new span, not of the one that mostly passed.
+            move_due(work, clock, sooner, "hand_raise", started_at=work.now)
             return clock.id
     return None
 

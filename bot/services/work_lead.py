@@ -26,6 +26,7 @@ from bot.services.refuse import explain
 from bot.services.run_clocks import end_clock, resume_clock, running_clock, start_clock
 from bot.services.work import Member, Work
 from storage import cards, clocks, touches
+from storage.clocks import ClockRow
 from storage.leads import LeadRow
 from storage.offers import OfferRow
 
@@ -85,9 +86,9 @@ def log_touch(
 
 
 def _follow_up(work: Work, lead: LeadRow, offer: OfferRow, done: int) -> None:
-    """The first touch starts the follow-up clock; the n-th one meets it."""
+    """The owner's first touch starts the follow-up clock; the round's n-th one meets it."""
     clock = running_clock(work, lead.id, ClockKind.FOLLOW_UP)
-    if clock is None and done == 1:
+    if clock is None and touches.count_touches(work.conn, lead.id, lead.round, offer.id) == 1:
         clock = start_clock(
             work,
             lead,
@@ -108,17 +109,19 @@ def undo_touch(work: Work, actor: Member | None, offer_id: str) -> Answer:
         return found
     lead, offer, who = found
     last = touches.last_touch(work.conn, lead.id, lead.round)
-    if last is None or last.person_id != who.id:
+    if last is None or last.offer_id != offer.id:
         return Refusal("already_done")
     if work.now - last.at > UNDO_FOR:
         return Refusal("undo_log_too_late", facts=(("until", last.at + UNDO_FOR),))
     left = touches.count_touches(work.conn, lead.id, lead.round) - 1
+    # A former owner's touches are no work of this one: the first touch is still to come.
+    own = touches.count_touches(work.conn, lead.id, lead.round, offer.id) - 1
     moved = move(
         work,
         lead,
         Action.WITHDRAW_TOUCH,
         Acting(Actor.OWNER, who.id),
-        Status.WORKING if left else Status.ACCEPTED,
+        Status.WORKING if own > 0 else Status.ACCEPTED,
         offer_id=offer.id,
         held_by=who.id,
         changes={"touches": left, "touched_at": lead.touched_at if left else None},
@@ -127,26 +130,35 @@ def undo_touch(work: Work, actor: Member | None, offer_id: str) -> Answer:
         return explain(work, lead, who)
     touches.withdraw_touch(work.conn, last.id)
     write(work, lead.id, "touch_withdrawn", Acting(Actor.OWNER, who.id), {"touch": last.id})
-    _clocks_after_withdrawal(work, moved, offer, left)
+    _clocks_after_withdrawal(work, moved, offer, own=own, left=left)
     cards.reopen_cards(work.conn, lead.id)
     redraw(work, moved)
     return Done(lead.id)
 
 
-def _clocks_after_withdrawal(work: Work, lead: LeadRow, offer: OfferRow, left: int) -> None:
+def _clocks_after_withdrawal(
+    work: Work, lead: LeadRow, offer: OfferRow, *, own: int, left: int
+) -> None:
+    """What the touch ended runs again: of each kind the newest, since an undone accept left older ones behind.
+
+    `own`: touches that the present owner has left; `left`: all that the round has left.
+    """
+    newest: dict[str, ClockRow] = {}
     for clock in clocks.list_clocks(work.conn, lead.id):
-        if clock.round != lead.round or clock.ended_at is None:
-            continue
-        if left == 0:
-            own = clock.kind == ClockKind.FIRST_TOUCH.value and clock.offer_id == offer.id
-            if own or clock.kind == ClockKind.SHELF_LIFE.value:
-                resume_clock(work, clock)
-        elif (
-            clock.kind == ClockKind.FOLLOW_UP.value
-            and left < clock.goal
-            and running_clock(work, lead.id, ClockKind.FOLLOW_UP) is None
-        ):
-            resume_clock(work, clock)
+        if clock.round == lead.round and clock.offer_id in (None, offer.id):
+            newest[clock.kind] = clock
+    ended = {kind: clock for kind, clock in newest.items() if clock.outcome in ("met", "late")}
+    back: list[ClockRow | None] = []
+    if own <= 0:
+        back.append(ended.get(ClockKind.FIRST_TOUCH.value))
+    if left <= 0:
+        back.append(ended.get(ClockKind.SHELF_LIFE.value))
+    follow_up = ended.get(ClockKind.FOLLOW_UP.value)
+    if own > 0 and follow_up is not None and left < follow_up.goal:
+        back.append(follow_up)
+    for over in back:
+        if over is not None:
+            resume_clock(work, over)
 
 
 def qualify(work: Work, actor: Member | None, offer_id: str, note: str = "") -> Answer:

@@ -157,15 +157,11 @@ def looking(
     watch.over(page)
     page.goto(demo.url)
     SCREENS.mkdir(parents=True, exist_ok=True)
-    slack = SlackPage(page, SCREENS, "dark" if dark else width)
     try:
-        yield slack
-    except BaseException:
-        slack.picture("zz-failed")
-        raise
+        yield SlackPage(page, SCREENS, "dark" if dark else width)
+        watch.expect_quiet()
     finally:
         context.close()
-    watch.expect_quiet()
 
 
 @pytest.fixture

@@ -94,23 +94,33 @@ class SlackPage:
         """Somebody has at least so many unread messages."""
         self._until(lambda: self.unread(name) >= least, f"{name} has unread messages")
 
-    def follow_the_pointer(self) -> str:
-        """The page says who has news; be that person and return the name."""
-        name = self.page.locator("[data-guide-who] b").first.inner_text()
-        self.page.locator("[data-guide-who]").click()
-        expect(self.page.locator(".person.chosen")).to_contain_text(name)
-        return name
+    def unread_marks(self) -> dict[str, int]:
+        """Everybody's number."""
+        return {
+            name: self.unread(name) for name in self.page.locator(".person .name").all_inner_texts()
+        }
 
-    def expect_pointer_away_from(self, text: str) -> None:
-        """The page points to news of somebody other than `text`."""
-        expect(self.page.locator("[data-guide-who] b").first).not_to_have_text(text)
+    def follow_the_news(self, before: dict[str, int]) -> str:
+        """Somebody's number rose, and the page points to that person: be them, and return the name."""
+        risen: list[str] = []
+
+        def rose() -> bool:
+            risen[:] = [name for name, n in self.unread_marks().items() if n > before[name]]
+            return bool(risen)
+
+        self._until(rose, "somebody has news")
+        pointer = self.page.locator("[data-guide-who]")
+        expect(pointer.locator("b").first).to_have_text(risen[0])
+        pointer.click()
+        expect(self.page.locator(".person.chosen")).to_contain_text(risen[0])
+        return risen[0]
 
     # ------------------------------------------------------------ messages
 
     def card(self, lead: str) -> Locator:
-        """The newest message about a lead that is no reply."""
+        """The newest message about a lead that is neither a reply nor the answer to a command."""
         own = self.page.locator(".messages article", has_text=lead)
-        return own.filter(has_not=self.page.locator(".replied")).last
+        return own.filter(has_not=self.page.locator(".replied, .only-you")).last
 
     def expect_card(self, lead: str, *texts: str, buttons: tuple[str, ...] | None = None) -> None:
         """The card says all of it, and offers exactly these buttons in sight."""

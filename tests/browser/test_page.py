@@ -91,9 +91,10 @@ def test_home_shows_the_queue_and_the_team(slack: SlackPage) -> None:
     slack.expect_fits()
 
 
-def test_commands_answer_only_who_asked(slack: SlackPage, width: str) -> None:
+def test_commands_answer_only_who_asked(slack: SlackPage) -> None:
     slack.be(ANN)
     mine = slack.type_command("/lead mine")
+    expect(mine).to_contain_text("You have 2 leads, soonest due first.")
     expect(mine).to_contain_text("Jana Novak")
     expect(mine).to_contain_text("Petra Vogel")
     slack.picture("40-lead-mine")
@@ -103,27 +104,25 @@ def test_commands_answer_only_who_asked(slack: SlackPage, width: str) -> None:
     expect(why).to_contain_text("Globex")
     slack.picture("42-why")
     slack.be(DANA)
-    expect(slack.page.locator(".messages")).not_to_contain_text("Petra Vogel")
-    team = slack.type_command("/lead overdue")
-    expect(team).not_to_be_empty()
+    expect(slack.page.locator(".messages")).not_to_contain_text("You have 2 leads")
     team = slack.type_command("/lead team")
     expect(team).to_contain_text("Julie Roux")
     slack.picture("43-team")
     slack.expect_fits()
 
 
-def test_a_hostile_lead_is_shown_as_it_was_written(slack: SlackPage) -> None:
+def test_a_hostile_lead_is_shown_as_it_was_written(slack: SlackPage, width: str) -> None:
     slack.be(OLGA)
     name = "Zed <!here>"
     slack.fill_lead(
         first_name="Zed", last_name="<!here>", title="<script>alert(1)</script>",
-        company="*bold* <!channel> <https://evil.example|click>", email="zed@evil.example",
+        company="*bold* <!channel> <https://evil.example|click>", email=f"zed.{width}@evil.example",
         country="GB", language="en", source="contact_me",
         message="<!everyone> *buy* _now_ `x` :wave:\n> quoted",
     )  # fmt: skip
+    marks = slack.unread_marks()
     slack.post_lead()
-    slack.expect_pointer_away_from(DANA)
-    slack.follow_the_pointer()
+    slack.follow_the_news(marks)
     card = slack.card(name)
     for text in (
         "*bold* <!channel> <https://evil.example|click>",

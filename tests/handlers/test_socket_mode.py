@@ -12,10 +12,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.response import BoltResponse
+from slack_sdk.socket_mode.request import SocketModeRequest
 
 from handlers import socket_mode
 from handlers.socket_mode import SocketMode
@@ -53,7 +57,8 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 async def line_stands(story: Story) -> None:
-    """Slack sees exactly one connection, and Baton that it stands."""
+    """Slack sees exactly one connection, and Baton that it stands; who we are is known."""
+    await until(lambda: story.house.identity is not None)
     await until(lambda: len(sockets(story).lines) == 1 and baton_end(story).connected)
 
 
@@ -137,15 +142,13 @@ async def test_sent_away_by_slack_it_opens_the_new_line_first_and_answers_on_the
     card = await by_socket.expect_dm("ann", "Globex")
     (old,) = sockets(by_socket).lines
     let_go = asyncio.Event()
-    bolt = socket_mode.run_async_bolt_app
 
     async def slowly(*arguments: Any) -> Any:
         await let_go.wait()
-        return await bolt(*arguments)
+        return await run_async_bolt_app(*arguments)
 
     monkeypatch.setattr(socket_mode, "run_async_bolt_app", slowly)
-    payload = click_of(by_socket, card.ts)
-    click = asyncio.create_task(payload)
+    click = asyncio.create_task(click_of(by_socket, card.ts))
     await until(lambda: bool(old.waiting))
     await sockets(by_socket).ask_to_leave()
     await until(lambda: len(sockets(by_socket).lines) == 2)
@@ -163,11 +166,10 @@ async def test_a_click_in_hand_is_answered_before_baton_stops(
 ) -> None:
     await by_socket.lead_arrives("Globex")
     card = await by_socket.expect_dm("ann", "Globex")
-    bolt = socket_mode.run_async_bolt_app
 
     async def slowly(*arguments: Any) -> Any:
         await asyncio.sleep(0.3)
-        return await bolt(*arguments)
+        return await run_async_bolt_app(*arguments)
 
     monkeypatch.setattr(socket_mode, "run_async_bolt_app", slowly)
     (line,) = sockets(by_socket).lines
@@ -226,9 +228,10 @@ async def test_a_short_gap_is_no_fault(by_socket: Story) -> None:
 
 @dataclass
 class BadSlack:
-    """Hands out addresses; each WebSocket is greeted, told `says`, and then met with silence: no pong, no close."""
+    """Hands out addresses; each WebSocket is greeted, told `says`, and then hears nothing more; no pong, either."""
 
     says: list[dict[str, Any]] = field(default_factory=list)
+    answers_pings: bool = False
     handshake: int = 101
     tickets: list[str] = field(default_factory=list)
     url: str = ""
@@ -242,7 +245,7 @@ class BadSlack:
         self.tickets.append(request.path)
         if self.handshake != 101:
             return web.Response(status=self.handshake)
-        socket = web.WebSocketResponse(autoping=False)
+        socket = web.WebSocketResponse(autoping=self.answers_pings)
         await socket.prepare(request)
         for message in ({"type": "hello"}, *self.says):
             await socket.send_json(message)
@@ -252,17 +255,17 @@ class BadSlack:
 
 
 @asynccontextmanager
-async def bad_slack(slack: BadSlack) -> AsyncIterator[SocketMode]:
+async def bad_slack(slack: BadSlack, pulse: float = 0.1) -> AsyncIterator[SocketMode]:
     app = web.Application()
     app.router.add_post("/api/apps.connections.open", slack.open)
     app.router.add_get("/line/{ticket}", slack.line)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    slack.url = site.name if ":0" not in site.name else f"http://127.0.0.1:{runner.addresses[0][1]}"
+    slack.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     bolt = AsyncApp(signing_secret="none", token="xoxb-none")
-    ours = SocketMode(bolt, APP_TOKEN, base_url=f"{slack.url}/api/", pulse=0.1)
+    ours = SocketMode(bolt, APP_TOKEN, base_url=f"{slack.url}/api/", pulse=pulse)
     ours.start()
     try:
         yield ours
@@ -275,6 +278,14 @@ async def test_a_line_that_fell_silent_is_replaced() -> None:
     slack = BadSlack()
     async with bad_slack(slack):
         await until(lambda: len(slack.tickets) >= 2)
+
+
+async def test_a_quiet_line_that_answers_pings_stays() -> None:
+    slack = BadSlack(answers_pings=True)
+    async with bad_slack(slack, pulse=0.4) as ours:
+        await asyncio.sleep(1.5)
+        assert ours.connected
+        assert len(slack.tickets) == 1
 
 
 async def test_each_try_asks_for_an_address_of_its_own_and_none_gets_into_the_log(
@@ -305,29 +316,58 @@ async def test_let_in_and_sent_away_again_and_again_is_not_connected(
         assert len(slack.tickets) < 6  # it does not storm in
 
 
-async def test_nonsense_on_the_line_harms_nothing() -> None:
-    nonsense: list[dict[str, Any]] = [
-        {"type": "interactive", "envelope_id": "e1"},
-        {"type": "interactive", "envelope_id": "e1", "payload": "text"},
-        {"type": "interactive", "envelope_id": "e1", "payload": {}},
-        {"type": 7, "envelope_id": None, "payload": None},
-        {},
-    ]
-    slack = BadSlack(says=nonsense)
-    async with bad_slack(slack) as ours:
-        await until(lambda: ours.connected)
-        await asyncio.sleep(0.02)
-        assert ours.connected
-
-
 # --- Slack's end -----------------------------------------------------------------------------------------
 
 
-async def test_an_address_works_once_and_nobody_at_the_line_is_unreachable(
-    by_socket: Story,
+async def test_nonsense_on_the_line_harms_nothing(by_socket: Story) -> None:
+    (line,) = sockets(by_socket).lines
+    for nonsense in (
+        '{"type": "interactive", "envelope_id": "e1"}',
+        '{"type": "interactive", "envelope_id": "e1", "payload": "text"}',
+        '{"type": "interactive", "envelope_id": "e1", "payload": {}}',
+        '{"type": 7, "envelope_id": null, "payload": null}',
+        "{}",
+        "{",
+        "Hello!",
+    ):
+        await line.websocket.send_text(nonsense)
+    await by_socket.lead_arrives("Globex")
+    await (await by_socket.expect_dm("ann", "Globex")).click("Accept")
+
+    assert by_socket.status("Globex") == "accepted"
+    assert sockets(by_socket).lines == [line]
+
+
+async def test_an_address_works_once(by_socket: Story) -> None:
+    url = sockets(by_socket).new_url()
+    async with aiohttp.ClientSession(trust_env=False) as session:
+        async with session.ws_connect(url) as line:
+            assert (await line.receive_json())["num_connections"] == 2
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await session.ws_connect(url)
+
+
+async def test_an_event_that_is_not_acked_comes_again(
+    by_socket: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dispatch = by_socket.workspace.dispatch
+    tries: list[Any] = []
+
+    async def no_answer_at_first(app: AsyncApp, request: SocketModeRequest) -> BoltResponse:
+        tries.append(request.retry_attempt)
+        return BoltResponse(status=500) if len(tries) < 3 else BoltResponse(status=200)
+
+    by_socket.workspace.config.ack_seconds = 0.1
+    monkeypatch.setattr(socket_mode, "run_async_bolt_app", no_answer_at_first)
+    await by_socket.workspace.open_home(by_socket.user("ann"))
+    await until(lambda: len(tries) == 3)
+
+    assert tries == [0, 1, 2]
+
+
+async def test_nobody_at_the_line_is_unreachable(by_socket: Story) -> None:
     await baton_end(by_socket).stop()
     await until(lambda: not sockets(by_socket).lines)
 
-    assert await dispatch.interact({"type": "block_actions"}) == Answer(0, error="unreachable")
+    found = await by_socket.workspace.dispatch.interact({"type": "block_actions"})
+
+    assert found == Answer(0, error="unreachable")

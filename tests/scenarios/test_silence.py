@@ -76,9 +76,9 @@ async def test_friday_evening_over_the_night_when_the_clocks_change(story: Story
     await story.lead_arrives("Initech", at="2026-03-27 16:30", source="contact_me")
     await story.expect_nothing_else()  # the team went home at 16:00
     await story.fast_forward(to="2026-03-30 08:59")
-    await story.expect_dm("vp", "nobody made contact by Sat 16:30")  # a day on the wall
     await story.expect_nothing_else()
     await story.fast_forward(to="2026-03-30 09:00")
+    await story.expect_dm("vp", "nobody made contact by Sat 16:30")  # a day on the wall
     card = await story.expect_dm("ann", "Initech")
     assert card.notification.endswith("Accept by 09:15")
     await story.fast_forward(minutes=10)

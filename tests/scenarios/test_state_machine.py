@@ -18,7 +18,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from bot.domain.lead import LeadFacts
 from bot.domain.refusal import Refusal
@@ -52,6 +58,49 @@ SPANS = st.sampled_from(
 )
 SOURCES = st.sampled_from(["contact_me", "contact_me", "webinar", "list", "webinar", "other"])
 REP = st.sampled_from(["ann", "ben", "eve", "finn", "dana", "olga", "stranger"])
+#: What people do with a lead of a status, when they do what they are there for.
+WAYS: dict[str, list[tuple[Any, ...]]] = {
+    "offered": [
+        (answer_offer.accept,),
+        (answer_offer.accept,),
+        (answer_offer.accept,),
+        (answer_offer.pass_on,),
+        (answer_offer.reject, "not_our_kind"),
+        (answer_offer.reject, "wrong_territory"),
+        (manage_lead.take,),
+        (manage_lead.reassign, "{eve}"),
+        (manage_lead.extend, "2h"),
+        (answer_offer.recycle, "no_budget", None),
+    ],
+    "accepted": [
+        (work_lead.log_touch, "email"),
+        (work_lead.log_touch, "email"),
+        (answer_offer.undo,),
+        (answer_offer.undo,),
+        (answer_offer.give_back, "no_time"),
+        (answer_offer.give_back, "not_our_kind"),
+        (manage_lead.reassign, "{ann}"),
+        (work_lead.qualify,),
+    ],
+    "working": [
+        (work_lead.log_touch, "email"),
+        (work_lead.log_touch, "meeting"),
+        (work_lead.undo_touch,),
+        (work_lead.undo_touch,),
+        (manage_lead.reassign, "{dana}"),
+        (manage_lead.excuse,),
+        (work_lead.qualify,),
+    ],
+    "qualified": [(work_lead.close, "lost"), (answer_offer.recycle, "no_budget", None)],
+    "review": [
+        (review_lead.offer_again, "rules"),
+        (review_lead.offer_again, "rules"),
+        (review_lead.offer_again, "team:emea"),
+        (review_lead.offer_again, "person:{eve}"),
+        (review_lead.nurture, "", None),
+        (review_lead.disqualify, "no_lead"),
+    ],
+}
 
 
 class Baton(RuleBasedStateMachine):
@@ -79,9 +128,9 @@ class Baton(RuleBasedStateMachine):
     def has_leads(self) -> bool:
         return bool(self.now.leads)
 
-    def look(self, *, ticked: bool = False) -> tuple[Snapshot, Snapshot]:
+    def look(self, *, ticked: bool = False, by_hand: bool = False) -> tuple[Snapshot, Snapshot]:
         before, after = self.world.look()
-        check_rows(before, after, self.world.now)
+        check_rows(before, after, self.world.now, by_hand=by_hand)
         check_journal(before, after, self.world.now)
         if ticked:
             nothing_is_due(after, self.world.now)
@@ -104,7 +153,8 @@ class Baton(RuleBasedStateMachine):
         right = may(self.now, who, name, lead)
         timely = button == current != "none" and lead["status"] in WHEN[name]
         answer = self.world.act(deed, who, button, *args)
-        before, after = self.look()
+        named = name in ("take", "reassign") or str(args[:1]).startswith("('person:")
+        before, after = self.look(by_hand=named)
         if isinstance(answer, Refusal):
             assert after.state() == before.state(), f"{name} was refused and changed something"
             assert not (sure and right and timely), f"{who} may {name}: {answer}"
@@ -124,6 +174,14 @@ class Baton(RuleBasedStateMachine):
         return str(old[nth % len(old)]) if old else "card-that-never-was"
 
     # leads come in
+
+    @initialize(sources=st.lists(SOURCES, min_size=1, max_size=3), dach=st.booleans())
+    def some_leads_are_there(self, sources: list[str], dach: bool) -> None:
+        country = "DE" if dach else "US"
+        self.world.send(
+            *(LeadFacts(s, f"first-{n}", country=country) for n, s in enumerate(sources))
+        )
+        self.look()
 
     @rule(
         source=SOURCES,
@@ -179,6 +237,34 @@ class Baton(RuleBasedStateMachine):
         assert {r["status"] for r in results} == {"duplicate"}
         before, after = self.look()
         assert after.state() == before.state()
+
+    # a lead's way, by the right people
+
+    @precondition(has_leads)
+    @rule(
+        nth=st.integers(0, 2),
+        deeds=st.lists(st.integers(0, 999), min_size=1, max_size=4),
+        wait=st.sampled_from([0, 0, 1, 3]),
+    )
+    def lead_goes_on(self, nth: int, deeds: list[int], wait: int) -> None:
+        """Some of the deeds that its status invites to, one after the other, minutes apart."""
+        lead_id = self.lead(nth)["id"]
+        for number in deeds:
+            ways = WAYS.get(self.now.leads[lead_id]["status"])
+            if ways is None:
+                return
+            deed, *args = ways[number % len(ways)]
+            self.do(deed, nth, "fit", "current", *(self.filled(a) for a in args))
+            self.world.pass_time(timedelta(minutes=wait))
+
+    def filled(self, arg: object) -> object:
+        """`{ann}` stands for her id."""
+        if isinstance(arg, str) and "{" in arg:
+            person = self.now.who(arg.partition("{")[2].partition("}")[0])
+            assert person is not None
+            number = person["id"]
+            return f"person:{number}" if arg.startswith("person:") else number
+        return arg
 
     # the rep
 
@@ -429,7 +515,7 @@ def _size(examples: int, steps: int) -> settings:
         derandomize=not wanted,
         database=None,
         deadline=None,
-        phases=[Phase.generate, Phase.shrink] if wanted else [Phase.generate],
+        phases=[Phase.generate, Phase.shrink] if wanted == "big" else [Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
 
@@ -437,12 +523,15 @@ def _size(examples: int, steps: int) -> settings:
 @pytest.mark.timeout(0 if os.environ.get("BATON_MACHINE") else 120)
 def test_the_laws_hold_on_sqlite(sqlite_template: Path, tmp_path: Path) -> None:
     numbers = count(1)
+    founded = shutil.copyfile(sqlite_template, tmp_path / "founded.db")
+    first = World(f"sqlite:///{founded}")
+    agreement = first.runtime.agreement
+    first.close()
 
     @contextmanager
     def make_world() -> Any:
-        path = tmp_path / f"{next(numbers)}.db"
-        shutil.copyfile(sqlite_template, path)
-        world = World(f"sqlite:///{path}")
+        path = shutil.copyfile(founded, tmp_path / f"{next(numbers)}.db")
+        world = World(f"sqlite:///{path}", agreement)
         try:
             yield world
         finally:

@@ -62,7 +62,7 @@ def test_a_reminder_counts_in_the_notification_and_names_the_time_in_the_message
         (ReminderOutcome.DONE, "Accepted at 10:33."),
         (ReminderOutcome.PASSED_ON, "Passed on at 10:33."),
         (ReminderOutcome.MOVED_ON, "Moved on at 10:33. Nothing to do for you."),
-        (ReminderOutcome.OVERDUE, "Due since 10:35. It is still yours."),
+        (ReminderOutcome.OVERDUE, "Jana Novak, Globex: due since 10:35. It is still yours."),
     ],
 )
 def test_a_reminder_is_edited_to_its_outcome(outcome: ReminderOutcome, said: str) -> None:

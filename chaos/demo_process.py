@@ -1,0 +1,189 @@
+"""The demo as a process of its own: started on a free port, killed without warning, started again; and its doors.
+
+What is not here: what is sent when, and the verdict (`kill_demo`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+
+from bot.demo import demo_secrets, people_of
+from chaos.playbooks import agreement_of
+from chaos.race import ROOT
+from sandbox.dispatch import slack_signature, webhook_signature
+from sandbox.model import APP_ID, hashed_id
+from sandbox.server import free_socket
+
+TEAM = "T0SANDBOX"
+START_SECONDS = 60.0
+
+
+class DemoProcess:
+    """One demo home and whoever runs in it at the moment."""
+
+    def __init__(self, home: Path, playbook: str) -> None:
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "playbook.yaml").write_text(playbook, encoding="utf-8")
+        self.signing, self.intake = demo_secrets(home)
+        with free_socket() as sock:
+            self.port = int(sock.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database_url = f"sqlite:///{home / 'baton.db'}"
+        people = people_of(agreement_of(playbook))
+        #: Conversation -> the person it belongs to.
+        self.user_of = {hashed_id("D0", p.user_id, length=8): p.user_id for p in people}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        """What the process wrote, all lives in one file."""
+        return self.home / "log"
+
+    async def start(self, session: aiohttp.ClientSession) -> float:
+        """Start it; seconds until it takes leads. RuntimeError when it does not."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("BATON_", "SLACK_"))}
+        kept.pop("DATABASE_URL", None)
+        began = time.monotonic()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "bot", "demo"],
+                cwd=ROOT,
+                env={
+                    **kept,
+                    "HOST": "127.0.0.1",
+                    "PORT": str(self.port),
+                    "BATON_PLAYBOOK": str(self.home / "playbook.yaml"),
+                    "BATON_DEMO_HOME": str(self.home),
+                    "BATON_DEMO_STORY": "off",
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        while time.monotonic() - began < START_SECONDS:
+            if self._process.poll() is not None:
+                break
+            try:
+                async with session.get(f"{self.url}/readyz") as answer:
+                    if answer.status == 200:
+                        return time.monotonic() - began
+            except (aiohttp.ClientError, TimeoutError):
+                pass
+            await asyncio.sleep(0.05)
+        raise RuntimeError(f"the demo did not start:\n{self.log.read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        """SIGKILL: no handler runs, nothing is flushed."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM, as an operator would; the exit code."""
+        if self._process is None or self._process.poll() is not None:
+            return -1
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return -9
+
+
+class Doors:
+    """Signed requests to a demo that may be dead at any moment. `None`: nobody answered."""
+
+    def __init__(self, demo: DemoProcess, session: aiohttp.ClientSession) -> None:
+        self._demo = demo
+        self._session = session
+
+    async def leads(
+        self, message_id: str, leads: Sequence[Mapping[str, Any]]
+    ) -> tuple[int, list[dict[str, Any]]] | None:
+        """One message of leads, signed as Standard Webhooks says: status and results."""
+        body = json.dumps(list(leads)).encode()
+        at = int(time.time())
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(at),
+            "webhook-signature": webhook_signature(self._demo.intake, message_id, at, body),
+        }
+        answer = await self._post("/leads", body, headers)
+        if answer is None:
+            return None
+        status, text = answer
+        return status, json.loads(text).get("results", []) if status == 202 else []
+
+    async def accept(self, channel: str, ts: str, offer: str) -> int | None:
+        """Click Accept as the person whose conversation it is, signed as Slack does."""
+        user = self._demo.user_of[channel]
+        payload = {
+            "type": "block_actions",
+            "team": {"id": TEAM, "domain": "acme"},
+            "user": {"id": user, "team_id": TEAM},
+            "api_app_id": APP_ID,
+            "container": {"type": "message", "message_ts": ts, "channel_id": channel},
+            "channel": {"id": channel, "name": "directmessage"},
+            "trigger_id": "none",
+            "actions": [
+                {
+                    "type": "button",
+                    "action_id": "lead_accept",
+                    "block_id": "lead_actions",
+                    "value": offer,
+                    "action_ts": ts,
+                }
+            ],
+        }
+        body = urlencode({"payload": json.dumps(payload)}).encode()
+        at = int(time.time())
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Slack-Request-Timestamp": str(at),
+            "X-Slack-Signature": slack_signature(self._demo.signing, at, body),
+        }
+        answer = await self._post("/slack/events", body, headers)
+        return answer[0] if answer else None
+
+    async def move_clock(self, seconds: int) -> int | None:
+        """The page's button."""
+        headers = {"Content-Type": "application/json", "Origin": self._demo.url}
+        body = json.dumps({"move": seconds}).encode()
+        answer = await self._post("/page/clock", body, headers, seconds=120.0)
+        return answer[0] if answer else None
+
+    async def messages(self) -> list[dict[str, Any]] | None:
+        """Everything that was ever written in the workspace."""
+        try:
+            async with self._session.get(f"{self._demo.url}/sandbox/messages") as answer:
+                return list((await answer.json())["messages"])
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return None
+
+    async def _post(
+        self, path: str, body: bytes, headers: Mapping[str, str], seconds: float = 15.0
+    ) -> tuple[int, str] | None:
+        try:
+            async with self._session.post(
+                self._demo.url + path,
+                data=body,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=seconds),
+            ) as answer:
+                return answer.status, await answer.text()
+        except (aiohttp.ClientError, TimeoutError):
+            return None

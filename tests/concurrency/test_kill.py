@@ -1,0 +1,25 @@
+"""`kill -9` in the middle of everything, the short form: the real demo, real clients, two kills. `make chaos` has twenty.
+
+What is not here: the experiment itself (`chaos.kill_demo`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chaos.kill_demo import Plan, kill_round
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_whatever_was_acknowledged_before_a_kill_is_there_once_and_whatever_was_due_happened_once(
+    tmp_path: Path,
+) -> None:
+    verdict = kill_round(tmp_path / "demo", Plan(leads=60, clicks=24, kills=2, seed=1))
+    assert verdict.faults == []
+    assert verdict.figures["kills"] == 2
+    assert verdict.figures["leads acknowledged"] == 60
+    assert verdict.figures["clicks acknowledged"] >= 24
+    assert verdict.figures["steps fired"] > 0

@@ -1,0 +1,59 @@
+"""The bell must never fall silent: a timer that nobody rings for is a lead that is forgotten.
+
+What is not here: what a tick does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.services.keep_watch import Watch
+from chaos.race import Hall
+from handlers.ticks import Ticker
+
+
+async def test_a_ring_during_a_tick_is_followed_by_another_tick(database_url: str) -> None:
+    hall = Hall(database_url, reps=1)
+    ticks = 0
+    enough = asyncio.Event()
+
+    async def something_commits_meanwhile(_: Watch) -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks == 5:
+            enough.set()
+        else:
+            ticker.wake()
+
+    ticker = Ticker(hall.runtime, worker="w", on_watch=something_commits_meanwhile)
+    ticker.start()
+    try:
+        await asyncio.wait_for(enough.wait(), 20)
+    finally:
+        ticker.stop()
+        await asyncio.sleep(0.2)
+        hall.close()
+    assert ticks >= 5
+
+
+async def test_a_quiet_house_ticks_every_second(database_url: str) -> None:
+    hall = Hall(database_url, reps=1)
+    ticks = 0
+    enough = asyncio.Event()
+
+    async def nothing_happens(_: Watch) -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks == 3:
+            enough.set()
+
+    ticker = Ticker(hall.runtime, worker="w", on_watch=nothing_happens)
+    ticker.start()
+    ticker.wake()
+    try:
+        await asyncio.wait_for(enough.wait(), 20)
+    finally:
+        ticker.stop()
+        await asyncio.sleep(0.2)
+        hall.close()
+    assert ticks >= 3

@@ -1,0 +1,88 @@
+"""What only shows where several processes share a PostgreSQL: starts at the same moment, connections that break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from bot.clock import Clock
+from bot.services import receive_leads as receiving
+from bot.services.receive_leads import Incoming, Message, receive_leads
+from bot.services.runtime import Runtime
+from bot.services.work import Work
+from bot.wiring import open_runtime
+from storage import people, playbooks
+from storage.database import Database
+from tests.postgres import PostgresServer
+from tests.schema import create_schema
+from tests.services.desk_kit import JANA, PLAYBOOK
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def url(postgres_server: PostgresServer, shared_folder: Path) -> Iterator[str]:
+    template = postgres_server.template(shared_folder, create_schema)
+    with postgres_server.database(template) as fresh:
+        yield fresh
+
+
+def test_two_processes_that_start_at_once_agree_on_the_playbook(url: str) -> None:
+    def start(_: int) -> int:
+        runtime = open_runtime(Database(url), Clock(), PLAYBOOK)
+        version = runtime.agreement.version
+        runtime.close()
+        return version
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(start, range(4))) == {1}
+    database = Database(url)
+    with database.read() as conn:
+        newest = playbooks.newest_playbook(conn)
+    database.dispose()
+    assert newest is not None
+    assert newest.version == 1
+
+
+@pytest.fixture
+def runtime(url: str) -> Iterator[Runtime]:
+    made = open_runtime(Database(url), Clock(), PLAYBOOK)
+
+    def found(work: Work) -> None:
+        for row in people.list_people(work.conn):
+            people.save_person(
+                work.conn, row.id, slack_user_id=f"U{row.id}", slack_channel_id=f"D{row.id}"
+            )
+
+    made.write_now(found)
+    yield made
+    made.close()
+
+
+def test_a_connection_that_breaks_while_a_lead_is_applied_costs_a_second_try_and_no_lead(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_apply = receiving._apply_facts
+    tries = 0
+
+    def breaking(work: Work, *args: Any) -> dict[str, Any]:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            pid = work.conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            other = Database(runtime.database.url.render_as_string(hide_password=False))
+            with other.write() as conn:
+                conn.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            other.dispose()
+        return real_apply(work, *args)
+
+    monkeypatch.setattr(receiving, "_apply_facts", breaking)
+    message = Message("hub", "m-1", "sha", b"{}", (Incoming(0, JANA),))
+    received = runtime.write_now(lambda work: receive_leads(work, message))
+    assert [r["status"] for r in received.results] == ["accepted"]
+    assert tries == 2
