@@ -216,8 +216,6 @@ class House:
                 lambda work: deliveries.end_leases_of_the_dead(work.conn, real=work.real)
             )
         self._loops.append(asyncio.create_task(self._meet_slack()))
-        if self.socket is not None:
-            self.socket.start()
         if self._worker:
             self._loops.append(asyncio.create_task(self.deliverer.run()))
             self.ticker.start()
@@ -253,6 +251,9 @@ class House:
             try:
                 if self.identity is None:
                     self.identity = await self.gateway.auth_test()
+                    if self.socket is not None:
+                        # Not earlier: until we know our workspace every click is from another one.
+                        self.socket.start()
                 found = await resolve_people(self.runtime, self.gateway)
                 self._resolved = True
                 again = RETRY_SLACK if found.asked_in_vain else RESOLVE_EVERY

@@ -17,22 +17,28 @@ from chaos.race import Hall, digest, made_leads, near_order, race
 BATCH = 10
 
 
-def intake_race(url: str, *, leads: int, seed: int, sameness: str) -> Verdict:
-    """`sameness`: "message" (sent twice), "key" (other messages, other order), "mailbox" (another system's keys)."""
+def intake_race(url: str, *, leads: int, seed: int) -> Verdict:
+    """A third is the same message sent twice, a third the same keys in other messages and another order, a third
+    the same mailboxes under another system's keys."""
     verdict = Verdict(leads, seed)
     hall = Hall(url)
     try:
         made = made_leads(leads)
-        others = made
-        if sameness != "message":
-            others = near_order(made, seed, window=BATCH)
-        if sameness == "mailbox":
-            others = [{**lead, "source": "other"} for lead in others]
-        names = ("first", "first" if sameness == "message" else "second")
+        third = leads // 3
+        sent, keyed, mailed = made[:third], made[third : 2 * third], made[2 * third :]
+        keyed_anew = near_order(keyed, seed, window=BATCH)
+        mailed_anew = [
+            {**lead, "source": "other"} for lead in near_order(mailed, seed + 1, window=BATCH)
+        ]
+        others = [*sent, *keyed_anew, *mailed_anew]
         began = time.monotonic()
         sides = race([
-            hall.task("receive", messages=_messages(name, many))
-            for name, many in zip(names, (made, others), strict=True)
+            hall.task("receive", messages=[
+                *_messages("same", sent), *_messages(name, second), *_messages(f"{name} system", third_),
+            ])
+            for name, second, third_ in (
+                ("first", keyed, mailed), ("second", keyed_anew, mailed_anew)
+            )
         ], limit=120 + leads)  # fmt: skip
         verdict.seconds = round(time.monotonic() - began, 1)
         books = open_books(hall.database)

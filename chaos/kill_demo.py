@@ -72,6 +72,7 @@ class Plan:
     clicks: int
     kills: int
     seed: int
+    moves: int = 5
     reps: int = 8
 
 
@@ -225,9 +226,9 @@ def buttons_of(messages: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
 
 
 async def _move_clock(run: Run) -> None:
-    """Steps become due while everything else goes on: a move after each sixth of the leads."""
-    for part in range(1, 6):
-        while len(run.notes.leads) < run.plan.leads * part / 6:
+    """Steps become due while everything else goes on: moves, spread over the leads."""
+    for part in range(1, run.plan.moves + 1):
+        while len(run.notes.leads) < run.plan.leads * part / (run.plan.moves + 1):
             await asyncio.sleep(0.05)
         # Again when nobody answers: how far a killed move came is in the database, it only goes on from there.
         while await run.doors.move_clock(MOVE_SECONDS) != 200:

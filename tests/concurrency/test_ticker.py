@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 
+from bot.clock import Clock
 from bot.services.keep_watch import Watch
-from chaos.race import Hall
+from bot.services.runtime import Runtime
+from chaos.playbooks import agreement_of, playbook_text
 from handlers.ticks import Ticker
+from storage.database import Database
 
 
 async def test_a_ring_during_a_tick_is_followed_by_another_tick(database_url: str) -> None:
-    hall = Hall(database_url, reps=1)
+    runtime = Runtime(Database(database_url), Clock(), agreement_of(playbook_text(1)))
     ticks = 0
     enough = asyncio.Event()
 
@@ -25,19 +28,19 @@ async def test_a_ring_during_a_tick_is_followed_by_another_tick(database_url: st
         else:
             ticker.wake()
 
-    ticker = Ticker(hall.runtime, worker="w", on_watch=something_commits_meanwhile)
+    ticker = Ticker(runtime, worker="w", on_watch=something_commits_meanwhile)
     ticker.start()
     try:
         await asyncio.wait_for(enough.wait(), 20)
     finally:
         ticker.stop()
         await asyncio.sleep(0.2)
-        hall.close()
+        runtime.close()
     assert ticks >= 5
 
 
 async def test_a_quiet_house_ticks_every_second(database_url: str) -> None:
-    hall = Hall(database_url, reps=1)
+    runtime = Runtime(Database(database_url), Clock(), agreement_of(playbook_text(1)))
     ticks = 0
     enough = asyncio.Event()
 
@@ -47,7 +50,7 @@ async def test_a_quiet_house_ticks_every_second(database_url: str) -> None:
         if ticks == 3:
             enough.set()
 
-    ticker = Ticker(hall.runtime, worker="w", on_watch=nothing_happens)
+    ticker = Ticker(runtime, worker="w", on_watch=nothing_happens)
     ticker.start()
     ticker.wake()
     try:
@@ -55,5 +58,5 @@ async def test_a_quiet_house_ticks_every_second(database_url: str) -> None:
     finally:
         ticker.stop()
         await asyncio.sleep(0.2)
-        hall.close()
+        runtime.close()
     assert ticks >= 3

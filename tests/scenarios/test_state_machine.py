@@ -48,7 +48,7 @@ MakeWorld = Callable[[], AbstractContextManager[World]]
 
 NTH = st.integers(0, 9)
 #: "fit": whoever may do it, when there is anybody. Mostly them, else nothing would ever get far.
-WHO = st.sampled_from(["fit"] * 14 + [*PEOPLE, "stranger"])
+WHO = st.sampled_from(["fit"] * 10 + [*PEOPLE, "stranger"])
 CARD = st.sampled_from(["current"] * 7 + ["old"])
 NOTE = st.sampled_from(["", "They asked for spring."])
 SPANS = st.sampled_from(
@@ -57,50 +57,84 @@ SPANS = st.sampled_from(
     + [timedelta(days=d) for d in (3, 4, 91)]
 )
 SOURCES = st.sampled_from(["contact_me", "contact_me", "webinar", "list", "webinar", "other"])
-REP = st.sampled_from(["ann", "ben", "eve", "finn", "dana", "olga", "stranger"])
+TO = ("ann", "ben", "eve", "finn", "dana", "olga", "stranger")
+DAYS = st.sampled_from([None, timedelta(0), timedelta(days=2), timedelta(days=9000)])
+WAITS = st.sampled_from([0, 0, 0, 1, 3, 30])
+NO = ["wrong_territory", "not_our_kind", "other", "no_time", "rain"]
 #: What people do with a lead of a status, when they do what they are there for.
 WAYS: dict[str, list[tuple[Any, ...]]] = {
     "offered": [
-        (answer_offer.accept,),
-        (answer_offer.accept,),
-        (answer_offer.accept,),
+        *[(answer_offer.accept,)] * 5,
         (answer_offer.pass_on,),
         (answer_offer.reject, "not_our_kind"),
         (answer_offer.reject, "wrong_territory"),
         (manage_lead.take,),
-        (manage_lead.reassign, "{eve}"),
-        (manage_lead.extend, "2h"),
-        (answer_offer.recycle, "no_budget", None),
+        (manage_lead.extend, "30m"),
     ],
     "accepted": [
-        (work_lead.log_touch, "email"),
-        (work_lead.log_touch, "email"),
-        (answer_offer.undo,),
-        (answer_offer.undo,),
+        *[(work_lead.log_touch, "email")] * 3,
+        *[(answer_offer.undo,)] * 2,
         (answer_offer.give_back, "no_time"),
         (answer_offer.give_back, "not_our_kind"),
         (manage_lead.reassign, "{ann}"),
         (work_lead.qualify,),
+        (answer_offer.recycle, "no_budget", timedelta(days=2)),
     ],
     "working": [
-        (work_lead.log_touch, "email"),
-        (work_lead.log_touch, "meeting"),
-        (work_lead.undo_touch,),
-        (work_lead.undo_touch,),
+        *[(work_lead.log_touch, "email"), (work_lead.log_touch, "meeting")] * 2,
+        *[(work_lead.undo_touch,)] * 3,
         (manage_lead.reassign, "{dana}"),
         (manage_lead.excuse,),
         (work_lead.qualify,),
     ],
     "qualified": [(work_lead.close, "lost"), (answer_offer.recycle, "no_budget", None)],
     "review": [
-        (review_lead.offer_again, "rules"),
-        (review_lead.offer_again, "rules"),
+        *[(review_lead.offer_again, "rules")] * 3,
         (review_lead.offer_again, "team:emea"),
         (review_lead.offer_again, "person:{eve}"),
+        (review_lead.take_review,),
         (review_lead.nurture, "", None),
         (review_lead.disqualify, "no_lead"),
     ],
+    "nowhere": [(answer_offer.accept,)],
 }
+#: Any deed with any choice, the impossible ones too.
+CLICKS: st.SearchStrategy[tuple[Any, ...]] = st.one_of(
+    st.sampled_from(
+        [
+            (deed,)
+            for deed in (
+                answer_offer.accept, answer_offer.pass_on, answer_offer.undo, work_lead.undo_touch,
+                work_lead.qualify, manage_lead.take, manage_lead.nudge, manage_lead.excuse,
+                review_lead.take_review,
+            )
+        ]
+    ),
+    st.tuples(st.just(answer_offer.reject), st.sampled_from(NO), NOTE),
+    st.tuples(st.just(answer_offer.give_back), st.sampled_from(NO), NOTE),
+    st.tuples(
+        st.just(answer_offer.recycle),
+        st.sampled_from(["no_budget", "not_now", "rain"]),
+        DAYS,
+        NOTE,
+    ),
+    st.tuples(
+        st.just(work_lead.log_touch),
+        st.sampled_from(["call", "email", "letter"]),
+        st.sampled_from(["reached", ""]),
+    ),
+    st.tuples(st.just(work_lead.close), st.sampled_from(["won", "lost", "sold"])),
+    st.tuples(st.just(manage_lead.reassign), st.sampled_from([f"{{{who}}}" for who in TO])),
+    st.tuples(st.just(manage_lead.extend), st.sampled_from(["2h", "1d", "4h clock", "soon"])),
+    st.tuples(
+        st.just(review_lead.offer_again),
+        st.sampled_from(["rules", "team:west", "team:x", *(f"person:{{{who}}}" for who in TO)]),
+    ),
+    st.tuples(st.just(review_lead.nurture), st.sampled_from(["", "no_budget", "rain"]), DAYS),
+    st.tuples(st.just(review_lead.disqualify), st.just("no_lead")),
+)  # fmt: skip
+#: With the right person and the present card nothing can be in the way of these.
+SURE = frozenset({"accept", "pass_on", "qualify", "disqualify"})
 
 
 class Baton(RuleBasedStateMachine):
@@ -136,42 +170,34 @@ class Baton(RuleBasedStateMachine):
             nothing_is_due(after, self.world.now)
         return before, after
 
-    def do(
-        self,
-        deed: Callable[..., Any],
-        nth: int,
-        who: str,
-        card: str,
-        *args: Any,
-        sure: bool = False,
-    ) -> None:
-        """Somebody clicks. `sure`: with the right person and the present card nothing can be in the way."""
-        name, lead = deed.__name__, self.lead(nth)
+    def do(self, deed: Callable[..., Any], lead: Row, who: str, card: str, *args: object) -> None:
+        """Somebody clicks: it happens as it should, or is refused and leaves no trace."""
+        name = deed.__name__
         who = fitting(self.now, name, lead) if who == "fit" else who
         current = current_card(name, lead)
-        button = current if card == "current" else self.old_card(nth, lead)
+        button = current if card == "current" else self.old_card(lead)
         right = may(self.now, who, name, lead)
         timely = button == current != "none" and lead["status"] in WHEN[name]
-        answer = self.world.act(deed, who, button, *args)
-        named = name in ("take", "reassign") or str(args[:1]).startswith("('person:")
-        before, after = self.look(by_hand=named)
+        answer = self.world.act(deed, who, button, *map(self.filled, args))
+        by_hand = name in ("take", "reassign") or str(args[:1]).startswith("('person:")
+        before, after = self.look(by_hand=by_hand)
         if isinstance(answer, Refusal):
             assert after.state() == before.state(), f"{name} was refused and changed something"
-            assert not (sure and right and timely), f"{who} may {name}: {answer}"
+            assert not (name in SURE and right and timely), f"{who} may {name}: {answer}"
             return
         assert right, f"{who} must not {name} {lead}"
         assert timely, f"{who} could {name} with card {button} of {lead}"
         others = set(before.leads) - {lead["id"]}
         assert {i: before.leads[i] for i in others} == {i: after.leads[i] for i in others}
 
-    def old_card(self, nth: int, lead: Row) -> str:
-        """A button of a message that nobody should click any more: the lead's own, or another lead's."""
+    def old_card(self, lead: Row) -> str:
+        """A button of a message that nobody should click any more."""
         old = [
             o["id"]
             for o in self.now.offers.values()
             if o["lead_id"] == lead["id"] and o["id"] != lead["current_offer_id"]
         ]
-        return str(old[nth % len(old)]) if old else "card-that-never-was"
+        return str(old[-1]) if old else "card-that-never-was"
 
     # leads come in
 
@@ -238,144 +264,38 @@ class Baton(RuleBasedStateMachine):
         before, after = self.look()
         assert after.state() == before.state()
 
-    # a lead's way, by the right people
+    # clicks
 
     @precondition(has_leads)
     @rule(
-        nth=st.integers(0, 2),
-        deeds=st.lists(st.integers(0, 999), min_size=1, max_size=4),
-        wait=st.sampled_from([0, 0, 1, 3]),
+        turns=st.lists(st.tuples(NTH, st.integers(0, 9), WAITS), min_size=1, max_size=6),
+        one=st.booleans(),
     )
-    def lead_goes_on(self, nth: int, deeds: list[int], wait: int) -> None:
-        """Some of the deeds that its status invites to, one after the other, minutes apart."""
-        lead_id = self.lead(nth)["id"]
-        for number in deeds:
-            ways = WAYS.get(self.now.leads[lead_id]["status"])
-            if ways is None:
-                return
+    def leads_go_on(self, turns: list[tuple[int, int, int]], one: bool) -> None:
+        """The right people do what its status invites to; `one`: all of it to the same lead."""
+        ids = [self.lead(nth)["id"] for nth, _, _ in turns]
+        for lead_id, (_, number, wait) in zip(ids, turns, strict=True):
+            lead = self.now.leads[ids[0] if one else lead_id]
+            ways = WAYS.get(lead["status"], WAYS["nowhere"])
             deed, *args = ways[number % len(ways)]
-            self.do(deed, nth, "fit", "current", *(self.filled(a) for a in args))
+            self.do(deed, lead, "fit", "current", *args)
             self.world.pass_time(timedelta(minutes=wait))
 
+    @precondition(has_leads)
+    @rule(nth=NTH, who=WHO, card=CARD, click=CLICKS)
+    def somebody_clicks(self, nth: int, who: str, card: str, click: tuple[Any, ...]) -> None:
+        deed, *args = click
+        self.do(deed, self.lead(nth), who, card, *args)
+
     def filled(self, arg: object) -> object:
-        """`{ann}` stands for her id."""
+        """`{ann}` stands for her id, a span for the day it ends on."""
+        if isinstance(arg, timedelta):
+            return (self.world.now + arg).date()
         if isinstance(arg, str) and "{" in arg:
             person = self.now.who(arg.partition("{")[2].partition("}")[0])
-            assert person is not None
-            number = person["id"]
+            number = person["id"] if person else 0
             return f"person:{number}" if arg.startswith("person:") else number
         return arg
-
-    # the rep
-
-    @precondition(has_leads)
-    @rule(nth=NTH, who=WHO, card=CARD, deed=st.sampled_from(["accept", "accept", "pass_on"]))
-    def rep_answers(self, nth: int, who: str, card: str, deed: str) -> None:
-        self.do(getattr(answer_offer, deed), nth, who, card, sure=True)
-
-    @precondition(has_leads)
-    @rule(
-        nth=NTH, who=WHO, card=CARD, note=NOTE,
-        reason=st.sampled_from(["wrong_territory", "not_our_kind", "other", "no_time", "rain"]),
-    )  # fmt: skip
-    def rep_says_no(self, nth: int, who: str, card: str, reason: str, note: str) -> None:
-        accepted = self.lead(nth)["status"] == "accepted"
-        deed = answer_offer.give_back if accepted else answer_offer.reject
-        self.do(deed, nth, who, card, reason, note)
-
-    @precondition(has_leads)
-    @rule(nth=NTH, who=WHO, card=CARD)
-    def rep_takes_the_accept_back(self, nth: int, who: str, card: str) -> None:
-        self.do(answer_offer.undo, nth, who, card)
-
-    @precondition(has_leads)
-    @rule(
-        nth=NTH, who=WHO, card=CARD, note=NOTE,
-        reason=st.sampled_from(["no_budget", "not_now", "rain"]),
-        days=st.sampled_from([None, 0, 2, 9000]),
-    )  # fmt: skip
-    def lead_is_recycled(
-        self, nth: int, who: str, card: str, reason: str, note: str, days: int | None
-    ) -> None:
-        wake_on = None if days is None else (self.world.now + timedelta(days=days)).date()
-        self.do(answer_offer.recycle, nth, who, card, reason, wake_on, note)
-
-    @precondition(has_leads)
-    @rule(
-        nth=NTH, who=WHO, card=CARD,
-        kind=st.sampled_from(["call", "email", "meeting", "letter"]),
-    )  # fmt: skip
-    def rep_logs_a_touch(self, nth: int, who: str, card: str, kind: str) -> None:
-        outcome = "reached" if kind == "call" else ""
-        self.do(work_lead.log_touch, nth, who, card, kind, outcome)
-
-    @precondition(has_leads)
-    @rule(nth=NTH, who=WHO, card=CARD)
-    def rep_takes_a_touch_back(self, nth: int, who: str, card: str) -> None:
-        self.do(work_lead.undo_touch, nth, who, card)
-
-    @precondition(has_leads)
-    @rule(nth=NTH, who=WHO, card=CARD, outcome=st.sampled_from(["won", "lost", "lost", "sold"]))
-    def rep_gets_on(self, nth: int, who: str, card: str, outcome: str) -> None:
-        if self.lead(nth)["status"] == "qualified":
-            self.do(work_lead.close, nth, who, card, outcome, sure=outcome != "sold")
-        else:
-            self.do(work_lead.qualify, nth, who, card, sure=True)
-
-    # the manager
-
-    @precondition(has_leads)
-    @rule(nth=NTH, who=WHO, card=CARD, deed=st.sampled_from(["take", "nudge", "excuse"]))
-    def manager_steps_in(self, nth: int, who: str, card: str, deed: str) -> None:
-        self.do(getattr(manage_lead, deed), nth, who, card)
-
-    @precondition(has_leads)
-    @rule(nth=NTH, who=WHO, card=CARD, to=REP)
-    def manager_reassigns(self, nth: int, who: str, card: str, to: str) -> None:
-        person = self.now.who(to)
-        self.do(manage_lead.reassign, nth, who, card, person["id"] if person else 0)
-
-    @precondition(has_leads)
-    @rule(
-        nth=NTH, who=WHO, card=CARD, span=st.sampled_from(["30m", "2h", "1d", "4h clock", "soon"])
-    )
-    def manager_gives_time(self, nth: int, who: str, card: str, span: str) -> None:
-        self.do(manage_lead.extend, nth, who, card, span)
-
-    # marketing
-
-    @precondition(has_leads)
-    @rule(nth=NTH, who=WHO, card=CARD)
-    def marketing_looks_at_it(self, nth: int, who: str, card: str) -> None:
-        self.do(review_lead.take_review, nth, who, card)
-
-    @precondition(has_leads)
-    @rule(
-        nth=NTH,
-        who=WHO,
-        card=CARD,
-        to=st.one_of(st.sampled_from(["rules", "team:emea", "team:west", "team:x"]), REP),
-    )
-    def marketing_offers_again(self, nth: int, who: str, card: str, to: str) -> None:
-        person = self.now.who(to)
-        target = f"person:{person['id']}" if person else to
-        self.do(review_lead.offer_again, nth, who, card, target)
-
-    @precondition(has_leads)
-    @rule(
-        nth=NTH, who=WHO, card=CARD, reason=st.sampled_from(["", "no_budget", "rain"]),
-        days=st.sampled_from([None, 2]),
-    )  # fmt: skip
-    def marketing_lets_it_sleep(
-        self, nth: int, who: str, card: str, reason: str, days: int | None
-    ) -> None:
-        wake_on = None if days is None else (self.world.now + timedelta(days=days)).date()
-        self.do(review_lead.nurture, nth, who, card, reason, wake_on)
-
-    @precondition(has_leads)
-    @rule(nth=NTH, who=WHO, card=CARD)
-    def marketing_closes_it(self, nth: int, who: str, card: str) -> None:
-        self.do(review_lead.disqualify, nth, who, card, "no_lead", sure=True)
 
     # people come and go
 
@@ -424,8 +344,16 @@ class Baton(RuleBasedStateMachine):
         if person is None:
             return
         was_gone = person["deactivated"]
-        change = mark_absence.deactivate if gone else mark_absence.reactivate
-        self.world.runtime.write_now(lambda work: change(work, work.roster.by_id[person["id"]]))
+
+        def change(work: Work) -> None:
+            about = work.roster.by_id[person["id"]]
+            if gone:
+                mark_absence.deactivate(work, about)
+                return
+            mark_absence.reactivate(work, about)
+            people.save_person(work.conn, about.id, slack_channel_id=f"D{about.id}")
+
+        self.world.runtime.write_now(change)
         _, after = self.look()
         assert after.people[person["id"]]["deactivated"] == gone
         self.nobody_waits_for(after, person["id"] if gone and not was_gone else None)
@@ -468,15 +396,6 @@ class Baton(RuleBasedStateMachine):
                 after_sent(work, as_row(OutboxRow, found))
 
         self.world.runtime.write_now(deliver)
-        self.look()
-
-    @rule()
-    def everybody_is_found_in_slack_again(self) -> None:
-        def find(work: Work) -> None:
-            for row in people.list_people(work.conn):
-                people.save_person(work.conn, row.id, slack_channel_id=f"D{row.id}")
-
-        self.world.runtime.write_now(find)
         self.look()
 
     # time
