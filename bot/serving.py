@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from pydantic import SecretStr
@@ -76,8 +78,14 @@ def run_server(app: ASGIApp, host: str, port: int, *, date_header: bool = True) 
         h11_max_incomplete_event_size=64 * 1024,
     )
     server = uvicorn.Server(config)
+    # uvicorn shuts down in order, then raises the signal once more: to whoever started us that looks like a crash.
+    signal.signal(signal.SIGTERM, _leave)
     asyncio.run(server.serve())
     return 0 if server.started else 1
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 @contextmanager

@@ -41,7 +41,7 @@ from handlers.signatures import SenderKeys
 from handlers.slack_app import build_slack_app
 from handlers.socket_mode import SocketMode
 from handlers.ticks import Ticker
-from storage import deliveries, playbooks
+from storage import deliveries, leads, playbooks
 from storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -310,5 +310,12 @@ class House:
 
 
 def _knows_a_rep(work: Work) -> bool:
-    """An earlier start found somebody: a Slack that is down now is no reason to turn leads away."""
-    return any(m.reachable and Role.REP in m.roles for m in work.roster.by_id.values())
+    """An earlier start found them: a Slack that is down now is no reason to turn leads away.
+
+    While the first start is still asking, the few found so far would get every lead: until all have been asked,
+    one is enough only where leads came before.
+    """
+    reps = [m for m in work.roster.by_id.values() if Role.REP in m.roles]
+    if all(m.reachable or m.row.resolve_error for m in reps):
+        return bool(reps)
+    return any(m.reachable for m in reps) and bool(leads.search_leads(work.conn, [], limit=1))

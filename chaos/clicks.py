@@ -80,8 +80,7 @@ def _judge(
         met += mine["from"] < other["to"] and other["from"] < mine["to"]
         for answer in (mine, other):
             said[f"{answer['deed']}: {answer['said']}"] += 1
-            if answer["said"] != "done" and not answer["sentence"]:
-                verdict.faults.append(f"{put.offer}: {answer['said']} without a sentence")
+            verdict.faults += silent(answer)
         moves = [e.data["action"] for e in books.entries(put.lead, "moved")]
         verdict.faults += [
             f"{put.offer} ({pair[0]}, {pair[1]}): {fault}"
@@ -102,6 +101,15 @@ def _judge(
         "at the same time": met,
         "answers": dict(sorted(said.items())),
     }
+
+
+def silent(answer: dict[str, Any]) -> list[str]:
+    """A click that was answered with an exception, or with a no without words."""
+    if answer["said"].startswith("error"):
+        return [f"{answer['offer']}: {answer['said']}: {answer['sentence']}"]
+    if answer["said"] != "done" and not answer["sentence"]:
+        return [f"{answer['offer']}: {answer['said']} without a sentence"]
+    return []
 
 
 def _faults_of(

@@ -15,18 +15,16 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import aiohttp
 
 from bot.demo import demo_secrets, people_of
 from chaos.playbooks import agreement_of
 from chaos.race import ROOT
-from sandbox.dispatch import slack_signature, webhook_signature
-from sandbox.model import APP_ID, hashed_id
+from chaos.signed import click_request, leads_request
+from sandbox.model import hashed_id
 from sandbox.server import free_socket
 
-TEAM = "T0SANDBOX"
 START_SECONDS = 60.0
 
 
@@ -114,14 +112,7 @@ class Doors:
         self, message_id: str, leads: Sequence[Mapping[str, Any]]
     ) -> tuple[int, list[dict[str, Any]]] | None:
         """One message of leads, signed as Standard Webhooks says: status and results."""
-        body = json.dumps(list(leads)).encode()
-        at = int(time.time())
-        headers = {
-            "Content-Type": "application/json",
-            "webhook-id": message_id,
-            "webhook-timestamp": str(at),
-            "webhook-signature": webhook_signature(self._demo.intake, message_id, at, body),
-        }
+        body, headers = leads_request(self._demo.intake, message_id, leads)
         answer = await self._post("/leads", body, headers)
         if answer is None:
             return None
@@ -131,31 +122,9 @@ class Doors:
     async def accept(self, channel: str, ts: str, offer: str) -> int | None:
         """Click Accept as the person whose conversation it is, signed as Slack does."""
         user = self._demo.user_of[channel]
-        payload = {
-            "type": "block_actions",
-            "team": {"id": TEAM, "domain": "acme"},
-            "user": {"id": user, "team_id": TEAM},
-            "api_app_id": APP_ID,
-            "container": {"type": "message", "message_ts": ts, "channel_id": channel},
-            "channel": {"id": channel, "name": "directmessage"},
-            "trigger_id": "none",
-            "actions": [
-                {
-                    "type": "button",
-                    "action_id": "lead_accept",
-                    "block_id": "lead_actions",
-                    "value": offer,
-                    "action_ts": ts,
-                }
-            ],
-        }
-        body = urlencode({"payload": json.dumps(payload)}).encode()
-        at = int(time.time())
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "X-Slack-Request-Timestamp": str(at),
-            "X-Slack-Signature": slack_signature(self._demo.signing, at, body),
-        }
+        body, headers = click_request(
+            self._demo.signing, "lead_accept", user, channel, ts, offer
+        )
         answer = await self._post("/slack/events", body, headers)
         return answer[0] if answer else None
 

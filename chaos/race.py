@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +134,14 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def race(tasks: Sequence[Mapping[str, Any]], *, limit: float = 120.0) -> list[Any]:
+def race(
+    tasks: Sequence[Mapping[str, Any]], *, limit: float = 120.0, module: str = "chaos.racer"
+) -> list[Any]:
     """Start a process for each task, give the signal when all are ready, and return what each found.
 
     RuntimeError when one of them failed.
     """
-    with _racers(len(tasks)) as racers:
+    with _racers(len(tasks), module) as racers:
         for racer, task in zip(racers, tasks, strict=True):
             _tell(racer, json.dumps(task))
         for racer in racers:
@@ -152,10 +154,10 @@ def race(tasks: Sequence[Mapping[str, Any]], *, limit: float = 120.0) -> list[An
 
 
 @contextmanager
-def _racers(many: int) -> Iterator[list[subprocess.Popen[str]]]:
+def _racers(many: int, module: str) -> Iterator[list[subprocess.Popen[str]]]:
     racers = [
         subprocess.Popen(
-            [sys.executable, "-m", "chaos.racer"],
+            [sys.executable, "-m", module],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -185,7 +187,3 @@ def _answer(racer: subprocess.Popen[str], limit: float) -> Any:
         raise RuntimeError(f"a racer ended with {racer.returncode}: {err[-2000:]}")
     return json.loads(out.splitlines()[-1])
 
-
-def due_in(hall: Hall, seconds: float) -> None:
-    """Move the hall's time to `seconds` before what the accept clock of a lead that arrives now is due."""
-    hall.now += timedelta(minutes=20) - timedelta(seconds=seconds)

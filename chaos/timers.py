@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.services.fire_timers import fire_due
 from chaos.books import Books, damage, misfits, open_books, overdue, step_faults, unguarded
-from chaos.clicks import Verdict
+from chaos.clicks import Verdict, silent
 from chaos.race import Hall, Put, made_leads, race
 
 #: The accept clock of the experiments' playbook.
@@ -118,8 +118,7 @@ def _judge(verdict: Verdict, puts: list[Put], answers: list[dict[str, Any]], boo
                 f"{put.offer}: answered {answer['said']}, {state[put.offer]}, {len(accepts)} accepts, "
                 f"{len(lapses)} lapses, {len(told)} escalations"
             )
-        if answer["said"] != "done" and not answer["sentence"]:
-            verdict.faults.append(f"{put.offer}: {answer['said']} without a sentence")
+        verdict.faults += silent(answer)
     verdict.figures = {
         "accepted": counts["done"],
         "reoffered": len(puts) - counts["done"],

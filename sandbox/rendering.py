@@ -233,7 +233,7 @@ def _first_person(state: State) -> Person:
 
 
 def span_text(span: timedelta) -> str:
-    """ "moved 2 h 10 min": nothing below half a minute."""
+    """ "moved 2 h 10 min", "moved 3 d 4 h": nothing below half a minute."""
     minutes = round(span.total_seconds() / 60)
     if minutes < 1:
         return ""
@@ -242,6 +242,6 @@ def span_text(span: timedelta) -> str:
     parts = [
         f"{days} d" if days else "",
         f"{hours} h" if hours else "",
-        f"{left} min" if left else "",
+        f"{left} min" if left and not days else "",
     ]
     return "moved " + " ".join(p for p in parts if p)

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Generator
 import pytest
 import pytest_asyncio
 
-from tests.story import Story, story_of
+from tests.story import Story
+from tests.story_house import story_of
 
 _FAILED = pytest.StashKey[bool]()
 

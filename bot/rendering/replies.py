@@ -209,7 +209,7 @@ _HELP: tuple[tuple[Role | None, str, tuple[str, ...]], ...] = (
         Role.REP,
         "As a rep",
         (
-            "I bring you leads, one card each. Accept, reject or recycle on the card, then log what you did.",
+            "Leads come to you, one card each: accept, reject or recycle, then log what you did.",
             "/lead mine: your leads by due time",
             "/baton away until monday: new leads go to colleagues. /baton back ends it.",
         ),
@@ -218,7 +218,7 @@ _HELP: tuple[tuple[Role | None, str, tuple[str, ...]], ...] = (
         Role.MANAGER,
         "As a manager",
         (
-            "I tell you when a lead waits too long. You can take, reassign, nudge, give time or excuse.",
+            "You hear when a lead waits too long: take it, reassign, nudge, give time or excuse.",
             "/lead team: all open leads. /lead overdue: those past their time",
             "/baton away @ann until monday: says it for somebody else",
         ),
@@ -239,7 +239,7 @@ _HELP: tuple[tuple[Role | None, str, tuple[str, ...]], ...] = (
     (
         Role.ADMIN,
         "As an admin",
-        ("baton doctor and baton check, on the machine, say what is wrong.",),
+        ("baton check and baton quarantine list, on the machine, say what is wrong.",),
     ),
     (
         None,
@@ -254,7 +254,7 @@ _HELP: tuple[tuple[Role | None, str, tuple[str, ...]], ...] = (
 
 def render_help(roles: frozenset[Role], ask: str = "") -> Message:
     """`/baton help` for these roles, one screen. `ask`: who to ask, by name."""
-    rows = [line("Baton brings leads to the right person and never drops one. You can:")]
+    rows = [line("Baton brings leads to the right person and never drops one.")]
     for role, title, texts in _HELP:
         if role is None or role in roles:
             rows.append(line(bold(title)))

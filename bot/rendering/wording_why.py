@@ -8,6 +8,7 @@ reader may know (services).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 
@@ -103,13 +104,26 @@ def why_sentence(kind: str, facts: Mapping[str, object], reader: Reader) -> str:
     people = ", ".join(x for x in (_unavailable(said), why) if x)
     line = f"{line}; {people}" if people else line
     if said.text("due"):
-        sum_ = " + ".join(x for x in (said.text("start"), said.text("within")) if x)
+        sum_ = " + ".join(x for x in (said.text("start"), _length(said.text("within"))) if x)
         line = f"{line}, due {said.text('due')}" + (f" = {sum_}" if sum_ else "")
     tail = [said.after("until ", "wake_on"), said.after("(offer ", "offer_no", ")")]
     minutes = facts.get("minutes")
     if isinstance(minutes, int) and minutes > 0:
         tail.append(f"after {times.span(minutes * 60)}")
     return " ".join([line, *(x for x in tail if x)])
+
+
+_UNITS = {"s": "s", "m": "min", "h": "h", "d": "working days"}
+_LENGTH = re.compile(r"([0-9]+)([smhd])( clock)?")
+
+
+def _length(written: str) -> str:
+    """ "15m" as the playbook writes it -> "15 min"; "24h clock" -> "24 h around the clock"."""
+    found = _LENGTH.fullmatch(written)
+    if found is None:
+        return written
+    unit = "working day" if found[1] + found[2] == "1d" else _UNITS[found[2]]
+    return f"{found[1]} {unit}" + (" around the clock" if found[3] else "")
 
 
 def _unavailable(said: Facts) -> str:

@@ -7,6 +7,7 @@ A list shows what is still open when it is sent or edited. What is not here: whe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +64,10 @@ def offers_list(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | 
     }
     if card is None and not waiting:
         return Drop("offers_over")
-    lines = lines_of(work, [by_lead[i] for i in waiting], ids=waiting)
+    lines = [  # the reader knows who holds them
+        replace(line, holder="")
+        for line in lines_of(work, [by_lead[i] for i in waiting], ids=waiting)
+    ]
     reader = reader_of(work, work.roster.by_id.get(row.person_id or 0))
     body = render_offer_list(OfferList(reader, tuple(lines), len(lines)))
     return Rendered(body, closed=not waiting)

@@ -419,6 +419,9 @@ document.addEventListener("toggle", (event) => {
 
 document.addEventListener("input", (event) => {
   if (event.target.id === "command") suggest();
+  // What was wrong is being mended: the next refusal says what still is.
+  const form = event.target.closest?.("[data-view-form]");
+  if (form) showErrors(form, {});
 });
 document.addEventListener("focusin", (event) => {
   if (event.target.id === "command") suggest();

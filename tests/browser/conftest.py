@@ -41,15 +41,16 @@ _STORY_ENDS_WITH = "Globex GmbH"
 
 @dataclass(frozen=True, slots=True)
 class RunningDemo:
-    """The demo: its address, the secret that marketing's systems sign leads with, its record of calls."""
+    """The demo: its address, how wide it is looked at, the secret that leads are signed with, its record of calls."""
 
     url: str
+    width: str
     intake_secret: str
     calls: Path
 
 
 @contextmanager
-def running_demo(home: Path) -> Iterator[RunningDemo]:
+def running_demo(home: Path, width: str) -> Iterator[RunningDemo]:
     """Start it with an empty home, wait until the opening story is told, end it by its id."""
     port = _free_port()
     calls = Path(os.environ.get("BATON_RECORD_CALLS") or home / "calls").resolve()
@@ -75,7 +76,7 @@ def running_demo(home: Path) -> Iterator[RunningDemo]:
         try:
             _wait_until_told(url, process, log)
             secret = demo_secrets(home / "var" / "demo")[1]
-            yield RunningDemo(url, secret, calls / f"demo-{process.pid}.jsonl")
+            yield RunningDemo(url, width, secret, calls / f"demo-{process.pid}.jsonl")
         finally:
             process.terminate()
             try:
@@ -125,28 +126,22 @@ def chromium(driver: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
-    """One demo for the tests of a module."""
-    with running_demo(tmp_path_factory.mktemp("demo")) as running:
+@pytest.fixture(scope="session", params=WIDTHS)
+def demo(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningDemo]:
+    """One demo on a desk and one on a phone; tests share it, those that move the clock come last."""
+    with running_demo(tmp_path_factory.mktemp(f"demo-{request.param}"), request.param) as running:
         yield running
 
 
-@pytest.fixture(params=WIDTHS)
-def width(request: pytest.FixtureRequest) -> str:
-    """Each test that asks for it runs on a desk and on a phone."""
-    return str(request.param)
-
-
 @contextmanager
-def looking(
-    chromium: Browser, demo: RunningDemo, width: str, *, dark: bool = False
-) -> Iterator[SlackPage]:
+def looking(chromium: Browser, demo: RunningDemo, *, dark: bool = False) -> Iterator[SlackPage]:
     """A fresh browser profile on the demo; at its end nothing may have gone wrong behind the scenes."""
-    wide, high = WIDTHS[width]
+    wide, high = WIDTHS[demo.width]
     context = chromium.new_context(
         viewport={"width": wide, "height": high},
-        has_touch=width == "phone",
+        has_touch=demo.width == "phone",
         color_scheme="dark" if dark else "light",
         reduced_motion="reduce",
         locale="en-GB",
@@ -158,14 +153,14 @@ def looking(
     page.goto(demo.url)
     SCREENS.mkdir(parents=True, exist_ok=True)
     try:
-        yield SlackPage(page, SCREENS, "dark" if dark else width)
+        yield SlackPage(page, SCREENS, f"{demo.width}-dark" if dark else demo.width)
         watch.expect_quiet()
     finally:
         context.close()
 
 
 @pytest.fixture
-def slack(chromium: Browser, demo: RunningDemo, width: str) -> Iterator[SlackPage]:
-    """The page, wide and on a phone."""
-    with looking(chromium, demo, width) as page:
+def slack(chromium: Browser, demo: RunningDemo) -> Iterator[SlackPage]:
+    """The page as somebody sees who opens the address."""
+    with looking(chromium, demo) as page:
         yield page

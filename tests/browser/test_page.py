@@ -12,6 +12,7 @@ from tests.browser.conftest import RunningDemo, looking
 from tests.browser.slack_page import ANN, BEN, CLEO, DANA, HANA, OLGA, SlackPage
 
 pytestmark = pytest.mark.browser
+on_a_desk = pytest.mark.parametrize("demo", ["wide"], indirect=True)
 
 #: WCAG AA for text of usual size.
 READABLE = 4.5
@@ -19,7 +20,7 @@ READABLE = 4.5
 THUMB = 40
 
 
-def test_the_first_minute_shows_what_baton_is_for(slack: SlackPage, width: str) -> None:
+def test_the_first_minute_shows_what_baton_is_for(slack: SlackPage, demo: RunningDemo) -> None:
     # Ann's screen, 9:40: somebody waits for a call.
     expect(slack.page.locator(".person.chosen")).to_contain_text(ANN)
     slack.expect_card(
@@ -58,7 +59,7 @@ def test_the_first_minute_shows_what_baton_is_for(slack: SlackPage, width: str) 
     )
     slack.picture("04-review")
     slack.expect_fits()
-    if width == "phone":
+    if demo.width == "phone":
         for button in review.locator(".b-actions > .btn").all():
             box = button.bounding_box()
             assert box
@@ -111,12 +112,12 @@ def test_commands_answer_only_who_asked(slack: SlackPage) -> None:
     slack.expect_fits()
 
 
-def test_a_hostile_lead_is_shown_as_it_was_written(slack: SlackPage, width: str) -> None:
+def test_a_hostile_lead_is_shown_as_it_was_written(slack: SlackPage) -> None:
     slack.be(OLGA)
     name = "Zed <!here>"
     slack.fill_lead(
         first_name="Zed", last_name="<!here>", title="<script>alert(1)</script>",
-        company="*bold* <!channel> <https://evil.example|click>", email=f"zed.{width}@evil.example",
+        company="*bold* <!channel> <https://evil.example|click>", email="zed@evil.example",
         country="GB", language="en", source="contact_me",
         message="<!everyone> *buy* _now_ `x` :wave:\n> quoted",
     )  # fmt: skip
@@ -138,36 +139,35 @@ def test_a_hostile_lead_is_shown_as_it_was_written(slack: SlackPage, width: str)
     slack.picture("51-hostile-accepted")
 
 
-def test_a_form_can_be_filled_and_sent_without_a_mouse(
-    chromium: Browser, demo: RunningDemo
-) -> None:
-    with looking(chromium, demo, "wide") as slack:
-        keys = slack.page.keyboard
-        slack.be(CLEO)
-        reject = slack.card("Lena Brandt").get_by_text("Reject…", exact=True)
-        _tab_to(slack, reject)
-        keys.press("Enter")
-        modal = slack.expect_modal("Reject")
-        reason, note = modal.get_by_label("Reason"), modal.get_by_label("Note")
-        expect(reason).to_be_focused()
-        keys.type("Other")
-        keys.press("Tab")
-        expect(note).to_be_focused()
-        _tab_to(slack, modal.locator("[data-submit-view]"))
-        keys.press("Enter")
-        # The missing note is said, and the cursor stands where it belongs.
-        expect(modal.locator("[data-block-id=note] [data-error]")).not_to_be_empty()
-        expect(note).to_be_focused()
-        keys.type("She moved to a client of ours.")
-        slack.picture("60-keyboard")
-        _tab_to(slack, modal.locator("[data-submit-view]"))
-        keys.press("Enter")
-        slack.expect_no_modal()
-        slack.expect_card("Lena Brandt", "rejected", "She moved to a client of ours.")
+@on_a_desk
+def test_a_form_can_be_filled_and_sent_without_a_mouse(slack: SlackPage) -> None:
+    keys = slack.page.keyboard
+    slack.be(CLEO)
+    reject = slack.card("Lena Brandt").get_by_text("Reject…", exact=True)
+    _tab_to(slack, reject)
+    keys.press("Enter")
+    modal = slack.expect_modal("Reject")
+    reason, note = modal.get_by_label("Reason"), modal.get_by_label("Note")
+    expect(reason).to_be_focused()
+    keys.type("Other")
+    keys.press("Tab")
+    expect(note).to_be_focused()
+    _tab_to(slack, modal.locator("[data-submit-view]"))
+    keys.press("Enter")
+    # The missing note is said, and the cursor stands where it belongs.
+    expect(modal.locator("[data-block-id=note] [data-error]")).not_to_be_empty()
+    expect(note).to_be_focused()
+    keys.type("She moved to a client of ours.")
+    slack.picture("60-keyboard")
+    _tab_to(slack, modal.locator("[data-submit-view]"))
+    keys.press("Enter")
+    slack.expect_no_modal()
+    slack.expect_card("Lena Brandt", "rejected", "She moved to a client of ours.")
 
 
+@on_a_desk
 def test_the_dark_page_can_be_read(chromium: Browser, demo: RunningDemo) -> None:
-    with looking(chromium, demo, "wide", dark=True) as slack:
+    with looking(chromium, demo, dark=True) as slack:
         slack.be(ANN)
         card = slack.card("Jana Novak")
         seen: dict[str, Locator] = {

@@ -7,40 +7,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from standardwebhooks import Webhook
 
-from tests.browser.conftest import WIDTHS, RunningDemo, looking, running_demo
+from tests.browser.conftest import RunningDemo
 from tests.browser.slack_page import ANN, BEN, CLEO, DANA, OLGA, SlackPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 EMEA = (ANN, BEN, CLEO)
-
-
-@pytest.fixture(scope="module", params=WIDTHS)
-def demo_at(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[RunningDemo, str]]:
-    """A demo for each width: the stories move the clock."""
-    with running_demo(tmp_path_factory.mktemp(f"demo-{request.param}")) as running:
-        yield running, str(request.param)
-
-
-@pytest.fixture
-def demo(demo_at: tuple[RunningDemo, str]) -> RunningDemo:
-    return demo_at[0]
-
-
-@pytest.fixture
-def slack(demo_at: tuple[RunningDemo, str], chromium: Browser) -> Iterator[SlackPage]:
-    with looking(chromium, *demo_at) as page:
-        yield page
 
 
 def lead_arrives(demo: RunningDemo, **fields: object) -> None:
@@ -121,7 +101,7 @@ def test_a_lead_is_rejected_left_lying_reassigned_and_won_over(
 
     # Nothing happens. The reminder comes into the card's thread, and into the conversation.
     reminder = slack.reply(nadia)
-    slack.move_until(reminder, most=12)
+    slack.move_until(reminder, most=20)
     expect(reminder).to_contain_text("Accept by")
     expect(reminder).to_contain_text("or pass it on.")
     expect(reminder.locator(".b-actions > .btn")).to_have_text(["Accept", "Pass on"])
@@ -137,7 +117,7 @@ def test_a_lead_is_rejected_left_lying_reassigned_and_won_over(
 
     # Time is over: the lead moves on, and the manager hears of it.
     before = slack.unread(DANA)
-    slack.move_until(slack.card(nadia).locator(".body", has_text="moved on"), most=12)
+    slack.move_until(slack.card(nadia).locator(".body", has_text="moved on"), most=20)
     slack.expect_card(nadia, "Moved to a colleague at", "Nothing to do for you.", buttons=())
     expect(slack.reply(nadia)).to_contain_text("Moved on at")
     expect(slack.reply(nadia).locator(".b-actions")).to_have_count(0)

@@ -26,7 +26,8 @@ from handlers.socket_mode import SocketMode
 from sandbox.answers import TROUBLE
 from sandbox.dispatch import Answer
 from sandbox.sockets import Sockets
-from tests.story import Story, story_of
+from tests.story import Story
+from tests.story_house import story_of
 
 APP_TOKEN = "xapp-sandbox-1-not-a-real-token"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.story import Story, story_of
+from tests.story import Story
+from tests.story_house import story_of
 
 PHONE = "+43 1 555 0100"
 

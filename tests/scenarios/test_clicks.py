@@ -1,4 +1,4 @@
-"""Clicks that come twice, too late, or from whom they should not: one winner, a plain sentence, a card that is right."""
+"""Clicks that come twice, too late, or from the wrong person: one winner, a plain sentence, a card that is right."""
 
 from __future__ import annotations
 

@@ -37,7 +37,9 @@ def is_harmless(text: str, blocks: Any) -> None:
     assert "<" not in text, text
     assert not BIDI & set(text), text
     for found in objects(list(blocks)):
-        assert found.get("type") not in ("mrkdwn", "user", "usergroup", "broadcast", "channel"), found
+        assert found.get("type") not in ("mrkdwn", "user", "usergroup", "broadcast", "channel"), (
+            found
+        )
         assert found.get("type") != "link", found
         assert not BIDI & set(str(found.get("text", ""))), found
 
@@ -45,7 +47,7 @@ def is_harmless(text: str, blocks: Any) -> None:
 async def test_hostile_text_is_literal_everywhere(story: Story) -> None:
     await story.lead_arrives(COMPANY, source="contact_me", **FIELDS)
     card = await story.expect_dm("ann", "VP VP")
-    assert "<!channel>" in card.text or "channel" in card.text
+    assert "<!channel> *Acme* & <https://evil.example|Sons> gnp.exe" in card.text, "as it is"
     await story.fast_forward(minutes=15)
     await story.expect_dm("ann", "Moved on")
     theirs = await story.expect_dm("ben", "VP VP")

@@ -105,7 +105,9 @@ async def test_a_logged_touch_taken_back_lets_the_clock_run_on(story: Story) -> 
     assert story.clock("Globex", "first_touch").ended_at is None
     assert story.lead("Globex").touches == 0
     await story.fast_forward(to="2026-03-24 11:03")
-    await story.expect_dm("ann", "Jana Novak, Globex: due since 11:03. It is still yours.")  # the reminder
+    await story.expect_dm(
+        "ann", "Jana Novak, Globex: due since 11:03. It is still yours."
+    )  # the reminder
     await story.expect_dm("dana", "not contacted by 11:03")
 
 

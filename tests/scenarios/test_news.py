@@ -34,6 +34,7 @@ async def test_a_hand_raise_tightens_the_clock(story: Story) -> None:
     assert story.due("Initech") == "2026-03-24 10:45"
     await story.fast_forward(to="2026-03-24 10:45")
     await story.expect_dm("ann", "Moved on at 10:45")
+    await story.expect_dm("dana", "not accepted by 10:45")  # as for every hand raiser now
     await story.expect_dm("ben", "Initech", buttons=OFFERED)
 
 

@@ -103,7 +103,7 @@ def test_why_tells_score_rule_and_due_time_in_the_readers_zone(desk: Desk) -> No
     said = ask(desk, "ann", "why globex")["text"]
     assert "Score 50 on 1 rule: asked for a call" in said
     assert "rule DACH → emea" in said
-    assert "due 10:20 = 10:00 + 20m" in said
+    assert "due 10:20 = 10:00 + 20 min" in said
 
 
 @pytest.mark.parametrize("text", ["globex", "mine", "team", "overdue", "why globex", "help"])

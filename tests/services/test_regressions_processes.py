@@ -148,8 +148,10 @@ async def company(database_url: str, playbook: Path) -> AsyncIterator[tuple[Comp
             "BATON_PLAYBOOK": str(playbook),
             "BATON_INTAKE_SECRET": f"hub:{INTAKE_SECRET}",
         }
-        yield Company(sandbox.workspace, env, web_url), web, worker
-    await sandbox.stop()
+        try:
+            yield Company(sandbox.workspace, env, web_url), web, worker
+        finally:
+            await sandbox.stop()
 
 
 async def test_a_lead_goes_through_web_and_worker_and_both_follow_the_playbook(

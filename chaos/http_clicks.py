@@ -1,0 +1,241 @@
+"""Two client processes click the same offers over signed HTTP: at two `baton web` on PostgreSQL, at one `baton run`
+on SQLite. Each lead has one winner, each loser reads a sentence in Slack.
+
+What is not here: the same without HTTP, in more flavours (`clicks`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bot.demo import channels_of, people_of
+from chaos.books import Books, damage, misfits, open_books, step_faults, unguarded
+from chaos.clicks import Verdict
+from chaos.playbooks import agreement_of, playbook_text
+from chaos.race import ROOT, made_leads, near_order, race
+from chaos.signed import leads_request
+from sandbox.app import Sandbox, SandboxConfig, create_sandbox
+from sandbox.clock import ManualClock
+from sandbox.config import DEFAULT_BOT_TOKEN
+from sandbox.server import free_socket, serve
+from storage.database import Database
+
+_READY_SECONDS = 60.0
+_BATCH = 50
+
+
+def http_click_race(url: str, folder: Path, *, offers: int, seed: int) -> Verdict:
+    """Race over `offers` offers: half of them clicked twice by their rep, half by the rep and taken by the manager."""
+    return asyncio.run(_race(url, folder, offers, seed))
+
+
+async def _race(url: str, folder: Path, offers: int, seed: int) -> Verdict:
+    verdict = Verdict(offers, seed)
+    text = playbook_text(4)
+    agreement = agreement_of(text)
+    signing, intake = secrets.token_hex(16), "whsec_" + base64.b64encode(bytes(32)).decode()
+    sandbox = create_sandbox(
+        SandboxConfig(
+            signing_secret=signing,
+            events_url="http://127.0.0.1:9/",  # nobody clicks in this workspace but the racers
+            intake_url="http://127.0.0.1:9/",
+            intake_secret=intake,
+            people=people_of(agreement),
+            channels=channels_of(agreement),
+            clock=ManualClock(),
+        )
+    )
+    (folder / "playbook.yaml").write_text(text, encoding="utf-8")
+    database = Database(url)
+    roles = ["run"] if database.is_sqlite else ["web", "web"]
+    await sandbox.start()
+    try:
+        async with serve(sandbox.asgi) as slack, aiohttp.ClientSession(trust_env=False) as session:
+            env = {
+                "DATABASE_URL": url, "SLACK_BOT_TOKEN": DEFAULT_BOT_TOKEN,
+                "SLACK_SIGNING_SECRET": signing, "SLACK_API_URL": f"{slack}/api/",
+                "BATON_INTAKE_SECRET": f"race:{intake}",
+                "BATON_PLAYBOOK": str(folder / "playbook.yaml"),
+            }  # fmt: skip
+            with _batons(roles, env, folder) as addresses:
+                await _ready(session, addresses, folder)
+                await _send_leads(session, addresses[0], intake, offers)
+                clicks = _clicks(database)
+                began = time.monotonic()
+                sides = await asyncio.to_thread(
+                    race,
+                    [
+                        {
+                            "url": addresses[side % len(addresses)],
+                            "signing": signing,
+                            "clicks": near_order([pair[side] for pair in clicks], seed + side),
+                        }
+                        for side in (0, 1)
+                    ],
+                    limit=120.0 + offers,
+                    module="chaos.http_racer",
+                )
+                verdict.seconds = round(time.monotonic() - began, 1)
+                books = open_books(database)
+                losers = _losers(books, clicks)
+                told = await _told(sandbox, losers)
+        _judge(verdict, clicks, sides, books, losers, told)
+        verdict.faults += misfits(books) + unguarded(books) + step_faults(books) + damage(database)
+    finally:
+        await sandbox.stop()
+        database.dispose()
+    return verdict
+
+
+@contextmanager
+def _batons(roles: list[str], env: dict[str, str], folder: Path) -> Iterator[list[str]]:
+    """One process a role, all started at once, and their addresses."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("BATON_", "SLACK_"))}
+    processes: list[subprocess.Popen[bytes]] = []
+    addresses: list[str] = []
+    try:
+        for number, role in enumerate(roles):
+            with free_socket() as sock:
+                port = int(sock.getsockname()[1])
+            addresses.append(f"http://127.0.0.1:{port}")
+            with (folder / f"log{number}").open("wb") as log:
+                processes.append(
+                    subprocess.Popen(
+                        [sys.executable, "-m", "bot", role],
+                        cwd=ROOT,
+                        env={**kept, **env, "HOST": "127.0.0.1", "PORT": str(port)},
+                        stdin=subprocess.DEVNULL,
+                        stdout=log,
+                        stderr=log,
+                    )
+                )
+        yield addresses
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+async def _ready(session: aiohttp.ClientSession, addresses: list[str], folder: Path) -> None:
+    began = time.monotonic()
+    for number, address in enumerate(addresses):
+        while True:
+            try:
+                async with session.get(f"{address}/readyz") as answer:
+                    if answer.status == 200:
+                        break
+            except aiohttp.ClientError:
+                pass
+            if time.monotonic() - began > _READY_SECONDS:
+                log = (folder / f"log{number}").read_text()[-3000:]
+                raise RuntimeError(f"Baton did not start:\n{log}")
+            await asyncio.sleep(0.1)
+
+
+async def _send_leads(
+    session: aiohttp.ClientSession, address: str, secret: str, many: int
+) -> None:
+    leads = made_leads(many)
+    for start in range(0, many, _BATCH):
+        body, headers = leads_request(secret, f"m-{start}", leads[start : start + _BATCH])
+        async with session.post(f"{address}/leads", data=body, headers=headers) as answer:
+            if answer.status != 202:
+                raise RuntimeError(f"leads were answered with {answer.status}")
+
+
+def _clicks(database: Database) -> list[tuple[list[Any], list[Any]]]:
+    """For each open offer the click of either side: [action, user, channel, offer]."""
+    with database.read() as conn:
+        rows = conn.exec_driver_sql(
+            "SELECT o.id, p.slack_user_id, p.slack_channel_id, m.slack_user_id, m.slack_channel_id"
+            " FROM offers o JOIN people p ON p.id = o.rep_id"
+            " JOIN people m ON m.email = 'manager.' || o.team || '@acme.example'"
+            " WHERE o.state = 'open' ORDER BY o.lead_id"
+        ).all()
+    pairs: list[tuple[list[Any], list[Any]]] = []
+    for place, (offer, user, channel, manager, office) in enumerate(rows):
+        mine = ["lead_accept", user, channel, offer]
+        takes = ["escalation_take", manager, office, offer]
+        pairs.append((mine, takes if place % 2 else list(mine)))
+    return pairs
+
+
+def _losers(books: Books, clicks: list[tuple[list[Any], list[Any]]]) -> Counter[str]:
+    """Who must read how many refusals, by conversation, as the journal has it."""
+    lead_of = {offer.id: offer.lead_id for offer in books.offers}
+    found: Counter[str] = Counter()
+    for mine, other in clicks:
+        moves = [e.data["action"] for e in books.entries(lead_of[mine[3]], "moved")]
+        # A manager may take an accepted lead too: then nobody was refused.
+        if other[0] == "lead_accept" or "accept" not in moves:
+            found[mine[2]] += 1
+    return found
+
+
+async def _told(sandbox: Sandbox, losers: Counter[str]) -> Counter[str]:
+    """How many refusals each conversation got; waited for, since they are sent after the answer."""
+    began = time.monotonic()
+    while True:
+        told = Counter(
+            message.channel
+            for messages in sandbox.workspace.messages.values()
+            for message in messages.values()
+            if message.ephemeral_to and message.text
+        )
+        if told.total() >= losers.total() or time.monotonic() - began > 30:
+            return told
+        await asyncio.sleep(0.1)
+
+
+def _judge(
+    verdict: Verdict,
+    clicks: list[tuple[list[Any], list[Any]]],
+    sides: list[list[dict[str, Any]]],
+    books: Books,
+    losers: Counter[str],
+    told: Counter[str],
+) -> None:
+    if len(clicks) != verdict.n:
+        verdict.faults.append(f"only {len(clicks)} of {verdict.n} leads were offered")
+    first, second = ({answer["offer"]: answer for answer in side} for side in sides)
+    offers = {offer.id: offer for offer in books.offers}
+    met = winners = 0
+    for mine, other in clicks:
+        one, two = first[mine[3]], second[mine[3]]
+        met += one["from"] < two["to"] and two["from"] < one["to"]
+        offer = offers[mine[3]]
+        moves = [
+            entry.data["action"]
+            for entry in books.entries(offer.lead_id, "moved")
+            if entry.data["action"] != "judge"
+        ]
+        lawful = (["accept"],) if other[0] == "lead_accept" else (["take"], ["accept", "take"])
+        winners += moves in lawful
+        if moves not in lawful or {one["status"], two["status"]} != {200}:
+            verdict.faults.append(f"{mine[3]}: {one['status']}, {two['status']}, moved by {moves}")
+    if told != losers:
+        verdict.faults.append(f"refusals by conversation: {losers} were due, {told} were shown")
+    verdict.figures = {
+        "winners": winners,
+        "at the same time": met,
+        "refusals shown": told.total(),
+        "clicks a second": round(2 * verdict.n / verdict.seconds) if verdict.seconds else 0,
+    }
