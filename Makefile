@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup run fresh test test-browser check format lock clean
+.PHONY: help setup run fresh test test-browser chaos check format lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -15,6 +15,7 @@ help:
 	@echo 'make fresh         the same with the sandbox emptied'
 	@echo 'make test          all tests but the browser ones; PostgreSQL comes as a wheel (or TEST_DATABASE_URL)'
 	@echo 'make test-browser  the story in a real Chromium'
+	@echo 'make chaos         two processes race, the demo is killed: full sizes, some minutes'
 	@echo 'make check         ruff, mypy, import rules'
 	@echo 'make format        ruff format, and what ruff can fix'
 	@echo 'make lock          resolve the dependencies again (needs uv)'
@@ -52,6 +53,9 @@ test: setup
 test-browser: setup
 	scripts/ensure-chromium
 	$(BIN)/python -m pytest tests/browser
+
+chaos: setup
+	$(BIN)/python -m chaos $(EXPERIMENT)
 
 check: setup
 	$(BIN)/ruff check .

@@ -116,7 +116,7 @@ def serve_demo(settings: Settings, home: Path | None = None) -> int:
             # An experiment wants an empty workspace: BATON_DEMO_STORY=off.
             story = os.environ.get("BATON_DEMO_STORY", "") != "off"
             demo = Demo(settings, runtime, home, story=story)
-            print(_welcome(settings, home))  # noqa: T201 - the address to open is this command's output
+            print(_welcome(settings, home), flush=True)  # noqa: T201 - the address to open is this command's output
             return run_server(demo.asgi, settings.host, settings.port, date_header=False)
         except UnsafeSandbox as unsafe:
             raise CannotServe(str(unsafe)) from None

@@ -1,4 +1,4 @@
-"""`python -m chaos [experiment …]`: the experiments at full size, one after the other; a line of JSON and one of text each.
+"""`python -m chaos [experiment …]`: the experiments at full size; a line of JSON and one of text each.
 
 Experiments: clicks, http, timers, due, intake (each on SQLite and PostgreSQL) and kill; all of them when none is named.
 Options: `--seed N`, `--offers N` (races), `--rounds N --leads N --clicks N --kills N` (kill). Exit code 1: something
@@ -75,12 +75,16 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos")
-    parser.add_argument("experiments", nargs="*", choices=[*RACES, "kill", []])
+    parser.add_argument("experiments", nargs="*", metavar="experiment")
     for name, value in (
-        ("seed", 1), ("offers", 1000), ("rounds", 20), ("leads", 500), ("clicks", 200), ("kills", 1),
+        ("seed", 1), ("offers", 1000), ("rounds", 1), ("leads", 500), ("clicks", 200), ("kills", 20),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=value)
-    return parser.parse_args()
+    given = parser.parse_args()
+    unknown = set(given.experiments) - {*RACES, "kill"}
+    if unknown:
+        parser.error(f"there is no experiment {', '.join(sorted(unknown))}")
+    return given
 
 
 def _databases(scratch: Path, experiment: str) -> Iterator[tuple[str, str, Path]]:
@@ -139,13 +143,20 @@ def _tell(about: str, verdict: Verdict) -> bool:
         })
     )  # fmt: skip
     said = "held" if not verdict.faults else f"{len(verdict.faults)} FAULTS"
-    print(f"{about}: n = {verdict.n}, {said}, rate below {bound} (3/n), {verdict.seconds} s", flush=True)
+    print(
+        f"{about}: n = {verdict.n}, {said}, rate below {bound} (3/n), {verdict.seconds} s",
+        flush=True,
+    )
     return not verdict.faults
 
 
 def _commit() -> str:
     done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "describe", "--always", "--dirty"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.stdout.strip()
 

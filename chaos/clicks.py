@@ -94,9 +94,7 @@ def _judge(
             verdict.faults.append(f"lead {put.lead}: {accepts} accepts journalled, {wanted} moves")
     verdict.figures = {
         "winners": sum(
-            1
-            for put in puts
-            if "done" in (first[put.offer]["said"], second[put.offer]["said"])
+            1 for put in puts if "done" in (first[put.offer]["said"], second[put.offer]["said"])
         ),
         "at the same time": met,
         "answers": dict(sorted(said.items())),

@@ -122,9 +122,7 @@ class Doors:
     async def accept(self, channel: str, ts: str, offer: str) -> int | None:
         """Click Accept as the person whose conversation it is, signed as Slack does."""
         user = self._demo.user_of[channel]
-        body, headers = click_request(
-            self._demo.signing, "lead_accept", user, channel, ts, offer
-        )
+        body, headers = click_request(self._demo.signing, "lead_accept", user, channel, ts, offer)
         answer = await self._post("/slack/events", body, headers)
         return answer[0] if answer else None
 

@@ -150,9 +150,7 @@ async def _ready(session: aiohttp.ClientSession, addresses: list[str], folder: P
             await asyncio.sleep(0.1)
 
 
-async def _send_leads(
-    session: aiohttp.ClientSession, address: str, secret: str, many: int
-) -> None:
+async def _send_leads(session: aiohttp.ClientSession, address: str, secret: str, many: int) -> None:
     leads = made_leads(many)
     for start in range(0, many, _BATCH):
         body, headers = leads_request(secret, f"m-{start}", leads[start : start + _BATCH])

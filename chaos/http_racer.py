@@ -28,7 +28,9 @@ async def send_all(task: dict[str, Any]) -> list[dict[str, Any]]:
         async def client() -> None:
             while waiting:
                 action, user, channel, offer = waiting.pop()
-                body, headers = click_request(task["signing"], action, user, channel, "1.000001", offer)
+                body, headers = click_request(
+                    task["signing"], action, user, channel, "1.000001", offer
+                )
                 began = time.monotonic()
                 try:
                     async with session.post(

@@ -43,10 +43,12 @@ def intake_race(url: str, *, leads: int, seed: int) -> Verdict:
         verdict.seconds = round(time.monotonic() - began, 1)
         books = open_books(hall.database)
         answers = [answer for side in sides for message in side for answer in message]
-        for (lead, answer) in zip([*made, *others], answers, strict=True):
+        for lead, answer in zip([*made, *others], answers, strict=True):
             known = books.keys.get((lead["source"], lead["external_id"]))
             if known is None or answer.get("lead") != known:
-                verdict.faults.append(f"{lead['external_id']}: answered {answer}, stored as {known}")
+                verdict.faults.append(
+                    f"{lead['external_id']}: answered {answer}, stored as {known}"
+                )
         said = Counter(str(answer["status"]) for answer in answers)
         arrivals = sum(len(books.entries(lead.id, "arrived")) for lead in books.leads)
         verdict.figures = {

@@ -1,7 +1,8 @@
 """`kill -9` of the demo in the middle of leads, clicks and moves of the clock; then everything is counted.
 
 Clients retry until they are told that it is done, and write down, fsynced, what they were told. Whatever was
-acknowledged must be there once, whatever was due must have happened once. What is not here: the process (`demo_process`).
+acknowledged must be there once, whatever was due must have happened once. What is not here: the process
+(`demo_process`).
 """
 
 from __future__ import annotations
@@ -214,15 +215,14 @@ async def _click(run: Run, claimed: set[str]) -> None:
 
 def buttons_of(messages: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
     """(channel, ts, offer) of every Accept, and of every line of a list, which opens a card with an Accept."""
-    found: list[tuple[str, str, str]] = []
-    for message in messages:
-        if message["deleted"] or message["ephemeral_to"]:
-            continue
-        for block in message.get("blocks", ()):
-            for part in (*block.get("elements", ()), block.get("accessory") or {}):
-                if part.get("action_id") in ("lead_accept", "list_open"):
-                    found.append((message["channel"], message["ts"], part["value"]))
-    return found
+    return [
+        (message["channel"], message["ts"], part["value"])
+        for message in messages
+        if not message["deleted"] and not message["ephemeral_to"]
+        for block in message.get("blocks", ())
+        for part in (*block.get("elements", ()), block.get("accessory") or {})
+        if part.get("action_id") in ("lead_accept", "list_open")
+    ]
 
 
 async def _move_clock(run: Run) -> None:

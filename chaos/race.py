@@ -14,11 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bot.clock import Clock
-from bot.services.receive_leads import Incoming, Message, receive_leads
+from bot.services.receive_leads import Incoming, Message, Received, receive_leads
 from bot.services.runtime import Runtime
 from bot.services.work import Work
 from chaos.playbooks import agreement_of, playbook_text
@@ -72,7 +73,7 @@ class Hall:
             )
             name = f"hall-{leads[first]['external_id']}"
             message = Message("hall", name, name, b"{}", items)
-            received = self.runtime.write_now(lambda work, m=message: receive_leads(work, m))
+            received = self.runtime.write_now(partial(_receive, message=message))
             found += [int(result["lead"]) for result in received.results]
         return found
 
@@ -98,6 +99,10 @@ class Hall:
     def close(self) -> None:
         """Close the database."""
         self.runtime.close()
+
+
+def _receive(work: Work, message: Message) -> Received:
+    return receive_leads(work, message)
 
 
 def made_leads(many: int, *, name: str = "lead") -> list[dict[str, Any]]:
@@ -186,4 +191,3 @@ def _answer(racer: subprocess.Popen[str], limit: float) -> Any:
     if racer.returncode:
         raise RuntimeError(f"a racer ended with {racer.returncode}: {err[-2000:]}")
     return json.loads(out.splitlines()[-1])
-

@@ -21,6 +21,7 @@ from bot.domain.lead import LeadFacts
 from bot.domain.refusal import Refusal
 from bot.services import answer_offer, manage_lead
 from bot.services.answer_offer import Answer
+from bot.services.apply_playbook import apply_playbook
 from bot.services.fire_timers import fire_due
 from bot.services.receive_leads import Incoming, Message, receive_leads
 from bot.services.runtime import Runtime
@@ -108,13 +109,20 @@ class Racer:
             time.sleep(max(0.002, random.uniform(0, self.task.get("pause", 0.0))))
         return {"fired": fired, "errors": errors}
 
+    def begin(self) -> int:
+        """Put the playbook in force as a process does that starts and finds none; the version it works under."""
+        body = self.task["playbook"]
+        applied = self.runtime.write_now(lambda work: apply_playbook(work, body, "the same text"))
+        return applied.version
+
     def receive(self) -> list[list[dict[str, Any]]]:
         """Take each message of `messages` ({id, leads}); again when the database could not, as a sender does."""
         return [self._receive(message) for message in self.task["messages"]]
 
     def _receive(self, sent: Mapping[str, Any]) -> list[dict[str, Any]]:
         items = tuple(
-            Incoming(index, facts_of(lead, self._time())) for index, lead in enumerate(sent["leads"])
+            Incoming(index, facts_of(lead, self._time()))
+            for index, lead in enumerate(sent["leads"])
         )
         message = Message("race", sent["id"], sent["sha256"], b"{}", items)
         for attempt in range(1, 6):
@@ -143,6 +151,7 @@ def main() -> int:
         "click": racer.click,
         "tick": racer.tick,
         "receive": racer.receive,
+        "begin": racer.begin,
     }[racer.task["job"]]
     print("ready", flush=True)
     sys.stdin.readline()

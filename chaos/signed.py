@@ -27,7 +27,13 @@ def click_request(
         "channel": {"id": channel, "name": "directmessage"},
         "trigger_id": "none",
         "actions": [
-            {"type": "button", "action_id": action, "block_id": "b", "value": value, "action_ts": ts}
+            {
+                "type": "button",
+                "action_id": action,
+                "block_id": "b",
+                "value": value,
+                "action_ts": ts,
+            }
         ],
     }
     body = urlencode({"payload": json.dumps(payload)}).encode()

@@ -43,7 +43,9 @@ def tick_race(url: str, *, leads: int, seed: int, workers: int = 2) -> Verdict:
         if verdict.figures["offers lapsed"] != leads:
             verdict.faults.append("not every silent offer lapsed once")
         for lead in books.leads:
-            many = len([e for e in books.entries(lead.id, "escalated") if e.data["kind"] == "accept"])
+            many = len(
+                [e for e in books.entries(lead.id, "escalated") if e.data["kind"] == "accept"]
+            )
             if many != 1:
                 verdict.faults.append(f"lead {lead.id}: {many} escalations of one breach")
         verdict.faults += overdue(books, hall.now) + step_faults(books)

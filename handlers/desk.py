@@ -31,6 +31,8 @@ class Desk:
 
     def answer_click(self, click_user: str, channel: str, trigger_id: str, sentence: str) -> None:
         """Say something to the clicker only: in the conversation, else (modal, Home) as a small modal."""
+        if not (click_user if channel else trigger_id):
+            return  # a payload without its surroundings: nobody to answer, nowhere to say it
         if channel:
             job = self.gateway.ephemeral(channel, click_user, render_reply(sentence))
         else:

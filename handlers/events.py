@@ -6,6 +6,7 @@ Order is not guaranteed and a backlog may be dropped: no truth lives in events a
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,12 +18,13 @@ from handlers.desk import Desk, member_of, quietly
 from handlers.payloads import text_at
 
 log = logging.getLogger(__name__)
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,30}")
 
 
 async def on_home_opened(event: Mapping[str, Any], desk: Desk) -> None:
     """Draw the Home tab of whoever looks at it; people without a part in the playbook are told so there."""
     user = text_at(event, "user")
-    if text_at(event, "tab") not in ("home", "") or not user:
+    if text_at(event, "tab") not in ("home", "") or not _SLACK_USER.fullmatch(user):
         return
     if await desk.runtime.write(lambda work: open_home(work, member_of(work, user))):
         return

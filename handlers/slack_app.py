@@ -24,6 +24,9 @@ from handlers.desk import Desk
 from handlers.payloads import team_of, text_at
 
 log = logging.getLogger(__name__)
+#: Bolt warns that our authorize takes the place of its own, and logs bodies of what it refuses: neither is wanted.
+_quiet = logging.getLogger("baton.bolt")
+_quiet.setLevel(logging.ERROR)
 
 
 def build_slack_app(
@@ -47,6 +50,7 @@ def build_slack_app(
         authorize=authorize,
         process_before_response=True,
         raise_error_for_unhandled_request=False,
+        logger=_quiet,
     )
 
     @app.middleware
@@ -59,7 +63,7 @@ def build_slack_app(
             # No ack: nothing was done. Slack tells the person so, and sends an event again.
             return BoltResponse(status=503, body="")
         team = team_of(req.body)
-        if team and team != desk.team_id():
+        if team != desk.team_id():
             log.warning("refused: another workspace", extra={"team": team})
             return BoltResponse(
                 status=200, body=refusal_text("wrong_workspace") if "command" in req.body else ""

@@ -43,6 +43,7 @@ class Ticker:
         self._running = asyncio.Lock()
         self._ringing = False
         self._again = False
+        self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Real time of the last tick that ended well, for health.
         self.ticked_at: datetime | None = None
@@ -54,7 +55,8 @@ class Ticker:
         self._arm(self._runtime.clock.real())
 
     def stop(self) -> None:
-        """Ring no more; a tick under way ends by itself."""
+        """Ring no more. What a tick under way has begun to write, it writes; the rest is for the next start."""
+        self._stopped = True
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
@@ -85,6 +87,14 @@ class Ticker:
             self._arm(self._runtime.clock.real())
 
     async def _ring(self) -> None:
+        try:
+            await self._tick_and_arm()
+        except asyncio.CancelledError:
+            # The scheduler cancels what rings when it is stopped: no error then.
+            if not self._stopped:
+                raise
+
+    async def _tick_and_arm(self) -> None:
         self._ringing = True
         try:
             await self.tick()

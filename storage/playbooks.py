@@ -41,24 +41,32 @@ def newest_playbook(conn: Connection) -> PlaybookRow | None:
 def insert_playbook(
     conn: Connection, *, sha256: str, body: str, holidays: dict[str, Any], now: datetime
 ) -> int:
-    """Store the next version; a text that was in force before gets its old number and comes back in force."""
-    known = conn.execute(
-        _playbooks.update()
-        .where(_playbooks.c.sha256 == sha256)
-        .values(applied_at=now)
-        .returning(_playbooks.c.version)
-    ).scalar_one_or_none()
-    if known is not None:
-        return int(known)
-    version = conn.execute(
-        select(func.coalesce(func.max(_playbooks.c.version), 0) + 1)
-    ).scalar_one()
-    conn.execute(
-        _playbooks.insert().values(
-            version=version, sha256=sha256, body=body, holidays=holidays, applied_at=now
+    """Store the next version; a text that was in force before gets its old number and comes back in force.
+
+    Processes that start at once do this at once: whoever is second waits for the first, and finds what it stored.
+    """
+    while True:
+        known = conn.execute(
+            _playbooks.update()
+            .where(_playbooks.c.sha256 == sha256)
+            .values(applied_at=now)
+            .returning(_playbooks.c.version)
+        ).scalar_one_or_none()
+        if known is not None:
+            return int(known)
+        version = int(
+            conn.execute(select(func.coalesce(func.max(_playbooks.c.version), 0) + 1)).scalar_one()
         )
-    )
-    return int(version)
+        if insert_if_new(
+            conn,
+            _playbooks,
+            version=version,
+            sha256=sha256,
+            body=body,
+            holidays=holidays,
+            applied_at=now,
+        ):
+            return version
 
 
 def read_offset(conn: Connection) -> int:

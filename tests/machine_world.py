@@ -231,9 +231,9 @@ class World:
         self.messages.append(message)
         return self.runtime.write_now(lambda work: receive_leads(work, message))
 
-    def send_again(self, index: int) -> Received:
-        """The same message a second time."""
-        message = self.messages[index % len(self.messages)]
+    def send_again(self) -> Received:
+        """The newest message a second time."""
+        message = self.messages[-1]
         return self.runtime.write_now(lambda work: receive_leads(work, message))
 
     def tick(self) -> None:

@@ -39,6 +39,16 @@ FIRST_VISIT = (
     "You answer on the card. If you cannot, it goes to a colleague: a lead never waits for nobody.",
     "Type /lead mine to see your leads, /baton away until monday before you leave.",
 )
+FIRST_VISIT_MANAGER = (
+    "Baton brings leads to your reps, one card each, and to the next rep when nobody answers.",
+    "You hear when one waits too long: take it, reassign it, nudge, or give more time.",
+    "Type /lead team to see all that is open, /baton away until monday before you leave.",
+)
+FIRST_VISIT_MARKETING = (
+    "Baton hands your leads to sales, and never loses sight of one.",
+    "What sales rejects comes to the review channel: offer it again, nurture it, or disqualify it.",
+    "Type /lead and a name to see who has a lead, /lead why and a name to see how it got there.",
+)
 RECORDS = (
     "What Baton records about you: when a lead reached you, what you clicked and when, the touches you"
     " log, and the absences you state. It reads no messages and no presence. You see your own figures,"
@@ -72,7 +82,12 @@ def render_home(view: HomeView) -> View:
 
 def _first_visit(view: HomeView) -> list[Block | None]:
     name = escape.first_name(view.name)
-    rows = [line(literal(row)) for row in FIRST_VISIT]
+    said = FIRST_VISIT
+    if Role.MANAGER in view.roles:
+        said = FIRST_VISIT_MANAGER
+    elif Role.REP not in view.roles and Role.MARKETING in view.roles:
+        said = FIRST_VISIT_MARKETING
+    rows = [line(literal(row)) for row in said]
     return [header(f"Hello {name}" if name else "Hello"), rich_text(lines(*rows)), divider()]
 
 

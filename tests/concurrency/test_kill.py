@@ -1,6 +1,6 @@
-"""`kill -9` in the middle of everything, the short form: the real demo, real clients, two kills. `make chaos` has twenty.
+"""`kill -9` in the middle of everything, the short form: the real demo, real clients, two kills.
 
-What is not here: the experiment itself (`chaos.kill_demo`).
+What is not here: the experiment itself (`chaos.kill_demo`), and its full size (`make chaos`).
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ import pytest
 
 from chaos.clicks import click_race
 from chaos.intake import intake_race
+from chaos.playbooks import playbook_text
+from chaos.race import START, race
 from chaos.timers import due_race, tick_race
 
 _FULL = os.environ.get("FULL", "") not in ("", "0")
@@ -58,3 +60,10 @@ def test_two_processes_are_sent_the_same_leads_and_each_becomes_one_lead(
     verdict = intake_race(database_url, leads=size(60, 1000), seed=4)
     assert verdict.faults == []
     assert verdict.figures["leads"] == verdict.n
+
+
+def test_processes_that_start_at_once_work_under_one_version_of_the_playbook(
+    database_url: str,
+) -> None:
+    task = {"job": "begin", "url": database_url, "playbook": playbook_text(8)}
+    assert race([{**task, "now": START.isoformat()}] * 3) == [1, 1, 1]

@@ -10,9 +10,18 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from bot.domain import scoring
 from bot.domain.funnel import Action
 from bot.domain.refusal import Refusal
-from bot.services import answer_offer, fire_timers, judge_lead, manage_lead, review_lead, work_lead
+from bot.services import (
+    answer_offer,
+    fire_timers,
+    judge_lead,
+    manage_lead,
+    offer_lead,
+    review_lead,
+    work_lead,
+)
 from bot.services.fire_timers import fire_due
 from bot.services.follow_delivery import after_failure, after_sent
 from bot.services.work import Work
@@ -186,7 +195,7 @@ def test_a_step_that_the_database_refuses_does_not_stop_the_clocks_of_others(
     good = desk.arrives(
         external_id="k2", email="otto@initech.example", company="Initech", country="US"
     )
-    real_offer_next = fire_timers.offer_next
+    real_offer_next = offer_lead.offer_next
 
     def refused(work: Work, lead: leads.LeadRow, action: Action, *args: Any, **named: Any) -> Any:
         if lead.id == bad:
@@ -203,7 +212,7 @@ def test_a_step_that_fails_is_tried_again_for_a_while_before_it_is_parked(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lead = desk.arrives()
-    real_offer_next = fire_timers.offer_next
+    real_offer_next = offer_lead.offer_next
 
     def broken(*args: object, **named: object) -> None:
         raise RuntimeError("a bug of ours")
@@ -228,7 +237,7 @@ def test_a_woken_lead_that_could_not_be_judged_is_still_offered_as_agreed(
         assert row is not None
         leads.save_facts(work.conn, row, replace(JANA, source="list"))
     desk.now += timedelta(days=91)
-    real_judge = judge_lead.score_lead
+    real_judge = scoring.score_lead
 
     def broken(*args: object) -> None:
         raise RuntimeError("a bug of ours")

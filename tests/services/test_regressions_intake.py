@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.services import judge_lead
+from bot.services import judge_lead, take_news
 from bot.services import receive_leads as receiving
 from bot.services.receive_leads import Message, Received, receive_leads, replay_message
 from handlers.intake_items import items_of, items_of_stored
@@ -38,7 +38,7 @@ def sent(desk: Desk, msg_id: str, *items: dict[str, Any]) -> Received:
 def test_a_fault_of_ours_keeps_one_lead_for_a_replay_and_takes_the_others(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_news = receiving.take_news
+    real_news = take_news.take_news
     desk.arrives(source="hub", external_id="a")
     desk.now += timedelta(minutes=1)
 

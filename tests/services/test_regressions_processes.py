@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -83,7 +84,7 @@ class Company:
         )
 
 
-async def until(what: str, holds: Callable[[], Any], seconds: float = 20) -> None:
+async def until(what: str, holds: Callable[[], Any], seconds: float = 60) -> None:
     """Wait for something that another process does."""
     try:
         async with asyncio.timeout(seconds):
@@ -167,7 +168,7 @@ async def test_a_lead_goes_through_web_and_worker_and_both_follow_the_playbook(
         try:
             for port in (web_port, worker_port):
                 there = f"http://127.0.0.1:{port}"
-                await until(f"{there} is ready", lambda u=there: answers(f"{u}/readyz"))
+                await until(f"{there} is ready", partial(answers, f"{there}/readyz"))
             status, body = await acme.workspace.post_lead(lead_of("Globex", source="contact_me"))
             assert (status, body["results"][0]["status"]) == (202, "accepted")
             await until("ann has a card", lambda: len(acme.cards("ann")) == 1)
