@@ -160,6 +160,7 @@ class House:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self._web, self._worker = web, worker
         self._resolved = False
+        self._parked = 0
         self._loops: list[asyncio.Task[None]] = []
         self.deliverer = Deliverer(
             database=runtime.database,
@@ -271,6 +272,7 @@ class House:
 
     async def _watched(self, watch: Watch) -> None:
         """Another process put a newer playbook in force: take it over."""
+        self._parked = watch.parked
         if watch.playbook_version == self.runtime.agreement.version:
             return
         stored = await self.runtime.in_thread(
@@ -295,6 +297,8 @@ class House:
         ticked = self.ticker.ticked_at
         if ticked is None or self.runtime.clock.real() - ticked > TICK_STALE:
             return ["No tick has ended for 30 seconds: timers do not fire."]
+        if self._parked:
+            return [f"{self._parked} timers failed again and again and were parked: see the log."]
         return []
 
     async def _ready(self) -> list[str]:

@@ -266,3 +266,12 @@ def next_timer(conn: Connection, after: datetime, *, but: str = "") -> TimerRow 
         .limit(1)
     ).one_or_none()
     return as_row(TimerRow, row) if row is not None else None
+
+
+def count_parked(conn: Connection) -> int:
+    """Timers that failed again and again and fire no more."""
+    return int(
+        conn.execute(
+            select(func.count()).select_from(_timers).where(_timers.c.state == "parked")
+        ).scalar_one()
+    )

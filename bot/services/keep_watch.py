@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.services.work import Work
-from storage import playbooks
+from storage import clocks, playbooks
 
 #: A gap between heartbeats longer than this counts as downtime.
 DOWN_AFTER = timedelta(seconds=60)
@@ -18,10 +18,12 @@ BEAT_EVERY = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """`down`: minutes Baton was down before this tick; `playbook_version`: the version in force now."""
+    """`down`: minutes Baton was down before this tick; `playbook_version`: the version in force now; `parked`: timers
+    that failed again and again and fire no more."""
 
     down: timedelta
     playbook_version: int
+    parked: int = 0
 
 
 def keep_watch(work: Work, worker: str) -> Watch:
@@ -39,4 +41,5 @@ def keep_watch(work: Work, worker: str) -> Watch:
 def look_after(work: Work) -> Watch:
     """What is in force now, without a beat: also for processes that do not tick."""
     newest = playbooks.newest_playbook(work.conn)
-    return Watch(timedelta(0), newest.version if newest is not None else 0)
+    version = newest.version if newest is not None else 0
+    return Watch(timedelta(0), version, clocks.count_parked(work.conn))

@@ -8,7 +8,7 @@ news never overwrites newer.
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.agreement import ClockKind
 from bot.domain.business_time import due_at
@@ -30,22 +30,33 @@ from bot.services.work import Work
 from storage import clocks, leads, outbox
 from storage.leads import LeadRow
 
+#: A hand raise that arrives after newer news still counts when it is not older than this.
+LATE_HAND_RAISE = timedelta(days=1)
 _NOT_NEWS = frozenset({"occurred_at", "extra", "score_reasons", "source", "external_id"})
 
 
 def take_news(work: Work, lead: LeadRow, news: LeadFacts, news_key: str) -> bool:
     """Apply news to a locked lead. False when it says nothing new: older than what is known, or the same."""
     happened = news.occurred_at or work.now
-    if (happened, news_key) <= (lead.occurred_at, lead.news_key):
-        write(work, lead.id, "news", data={"applied": False, "source": news.source})
-        return False
+    older = (happened, news_key) <= (lead.occurred_at, lead.news_key)
     known = lead.facts()
-    merged = merge(known, news)
-    # The same hand raise told twice under two message ids is one hand raise.
-    hand_raise = (
-        happened > lead.occurred_at
-        and judge(work.agreement, merged, Score(lead.score), rule_input).fast_lane
-    )
+    merged = merge(news, known) if older else merge(known, news)
+    merged = replace(merged, source=news.source, external_id=news.external_id)
+    raises = judge(work.agreement, merged, Score(lead.score), rule_input).fast_lane
+    if older:
+        # Feeds overtake each other: a call asked for this morning counts, though this noon's visit came first.
+        hand_raise = (
+            raises
+            and not lead.fast_lane
+            and timedelta(0) < lead.occurred_at - happened <= LATE_HAND_RAISE
+        )
+        if not hand_raise:
+            write(work, lead.id, "news", data={"applied": False, "source": news.source})
+            return False
+        happened, news_key = lead.occurred_at, lead.news_key
+    else:
+        # The same hand raise told twice under two message ids is one hand raise.
+        hand_raise = raises and happened > lead.occurred_at
     if not hand_raise and replace(merged, occurred_at=known.occurred_at) == known:
         # The same as known, but known to be true later: what happened in between is older news.
         leads.save_lead(work.conn, lead, occurred_at=happened, news_key=news_key)

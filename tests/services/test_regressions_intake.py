@@ -14,7 +14,7 @@ from bot.services import receive_leads as receiving
 from bot.services.receive_leads import Message, Received, receive_leads, replay_message
 from handlers.intake_items import items_of, items_of_stored
 from handlers.lead_body import LeadItem, parse_leads
-from storage import inbox
+from storage import inbox, leads
 from tests.services.desk_kit import START, Desk
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -114,3 +114,27 @@ def test_a_wordy_language_or_country_is_cut_and_the_lead_is_taken() -> None:
     item = parsed[0]
     assert isinstance(item, LeadItem)
     assert (len(item.facts.language), len(item.facts.country)) == (16, 80)
+
+
+def test_a_call_asked_for_counts_though_a_later_visit_was_told_first(desk: Desk) -> None:
+    visit = (desk.now - timedelta(minutes=1)).isoformat()
+    asked = (desk.now - timedelta(minutes=5)).isoformat()
+    first = {"external_id": "a", "company": "Globex", "source": "hub", "occurred_at": visit}
+    sent(desk, "m-1", {**first, "source_score": 1})
+    with desk.work() as work:
+        lead_id = leads.find_by_key(work.conn, "hub", "a")
+        assert lead_id is not None
+        before = leads.read_lead(work.conn, lead_id)
+    assert before is not None
+    assert before.status == "nurturing"
+    form = {"external_id": "b", "source": "contact_me", "email": "", "phone": "+43 1 555 0100"}
+    with desk.work() as work:
+        leads.add_key(work.conn, lead_id, "contact_me", "b")
+    result = sent(desk, "m-2", {**form, "company": "Globe", "occurred_at": asked}).results[0]
+    with desk.work() as work:
+        after = leads.read_lead(work.conn, lead_id)
+    assert result["status"] == "updated"
+    assert after is not None
+    assert (after.status, after.phone, after.company) == ("offered", "+43 1 555 0100", "Globex")
+    again = sent(desk, "m-3", {**form, "occurred_at": asked}).results[0]
+    assert again["status"] == "duplicate"
