@@ -15,6 +15,7 @@ from bot.gateways.slack import SlackFailure, SlackGateway
 from bot.rendering.modals import render_notice_modal
 from bot.rendering.replies import refusal_text, render_reply
 from bot.rendering.views import Reader
+from bot.services import answer_queries
 from bot.services.runtime import Runtime
 from bot.services.work import Member, Work
 
@@ -75,4 +76,5 @@ def sentence_of(refusal: Refusal, work: Work, actor: Member | None) -> str:
     if refusal.sentence:
         return refusal.sentence
     zone = actor.zone if actor is not None else str(work.agreement.calendar.zone)
-    return refusal_text(refusal.code, refusal.facts, Reader(zone=zone, now=work.now))
+    facts = {"admin": answer_queries.admins(work), **dict(refusal.facts)}
+    return refusal_text(refusal.code, facts, Reader(zone=zone, now=work.now))

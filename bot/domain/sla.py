@@ -100,10 +100,3 @@ def plan_steps(
     ]
     planned.append(PlannedStep(BREACH_STEP, due_at))
     return sorted(planned, key=lambda p: p.at)
-
-
-def outcome_of(kind: ClockKind, reached: Status, due_at: datetime, now: datetime) -> str:
-    """ "met" or "late" when `reached` is the clock's goal, else "stopped"."""
-    if reached not in GOALS[kind]:
-        return "stopped"
-    return "met" if now <= due_at else "late"

@@ -11,7 +11,7 @@ from datetime import datetime
 from bot.domain.agreement import ClockKind, ClockRule, StepKind, StepRule
 from bot.domain.business_time import Calendar, Duration, DurationKind, due_at, parse_duration
 from bot.domain.funnel import Status
-from bot.domain.sla import BREACH_STEP, COVERS, GOALS, PlannedStep, outcome_of, plan_steps
+from bot.domain.sla import BREACH_STEP, COVERS, GOALS, PlannedStep, plan_steps
 from bot.services.work import Work
 from storage import clocks, journal
 from storage.clocks import ClockRow
@@ -148,15 +148,17 @@ def end_left_clocks(work: Work, lead: LeadRow, *, answered: bool = False) -> Non
         )
         if status in COVERS[kind] and not (other_offer and kind in _PER_OFFER):
             continue
-        outcome = outcome_of(kind, status, clock.due_at, work.now)
+        reached = status in GOALS[kind]
         if kind is ClockKind.ACCEPT:
-            in_time = "met" if work.now <= clock.due_at else "late"
-            outcome = in_time if answered else "stopped"
+            reached = answered
         elif kind in _PER_OFFER and other_offer:
-            outcome = "stopped"
-        elif kind is ClockKind.ROUTE and GOALS[kind]:
-            outcome = "met" if work.now <= clock.due_at else "late"
-        end_clock(work, clock, outcome)
+            reached = False
+        end_clock(work, clock, verdict_on(work, clock) if reached else "stopped")
+
+
+def verdict_on(work: Work, clock: ClockRow) -> str:
+    """ "met" or "late" for a clock whose goal is reached now. A breach that was told stays a breach."""
+    return "met" if clock.breached_at is None and work.now <= clock.due_at else "late"
 
 
 #: These belong to one offer: another offer of the same lead needs its own.

@@ -23,7 +23,7 @@ from bot.services.move_lead import (
     write,
 )
 from bot.services.refuse import explain
-from bot.services.run_clocks import end_clock, resume_clock, running_clock, start_clock
+from bot.services.run_clocks import end_clock, resume_clock, running_clock, start_clock, verdict_on
 from bot.services.work import Member, Work
 from storage import cards, clocks, touches
 from storage.clocks import ClockRow
@@ -99,7 +99,7 @@ def _follow_up(work: Work, lead: LeadRow, offer: OfferRow, done: int) -> None:
             team=offer.team,
         )
     if clock is not None and done >= clock.goal:
-        end_clock(work, clock, "met" if work.now <= clock.due_at else "late")
+        end_clock(work, clock, verdict_on(work, clock))
 
 
 def undo_touch(work: Work, actor: Member | None, offer_id: str) -> Answer:
