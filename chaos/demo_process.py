@@ -127,10 +127,10 @@ class Doors:
         return answer[0] if answer else None
 
     async def move_clock(self, seconds: int) -> int | None:
-        """The page's button."""
+        """The page's button. Answered when all that became due on the way is done, which may take minutes."""
         headers = {"Content-Type": "application/json", "Origin": self._demo.url}
         body = json.dumps({"move": seconds}).encode()
-        answer = await self._post("/page/clock", body, headers, seconds=120.0)
+        answer = await self._post("/page/clock", body, headers, seconds=900.0)
         return answer[0] if answer else None
 
     async def messages(self) -> list[dict[str, Any]] | None:

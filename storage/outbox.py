@@ -254,3 +254,11 @@ def came_to_nothing(conn: Connection, card_key: str) -> bool:
     if state not in ("superseded", "dead"):
         return False
     return conn.execute(select(_cards.c.id).where(_cards.c.card_key == card_key)).first() is None
+
+
+def is_under_way(conn: Connection, card_key: str) -> bool:
+    """Whether a decided post has not reached Slack yet: it waits, is being sent, or stands in a list that waits."""
+    state = conn.execute(
+        select(_outbox.c.state).where(_outbox.c.dedupe_key == card_key)
+    ).scalar_one_or_none()
+    return state in ("pending", "sending", "folded")

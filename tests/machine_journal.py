@@ -129,6 +129,3 @@ def _is_told(world: Snapshot, breach: Row, told: list[Row]) -> None:
 def _receiver(entry: Row) -> str:
     name = str(entry["data"]["step"])
     return parse_step(name).to if name[0].isdigit() else ""
-
-
-__all__ = ["check_journal"]

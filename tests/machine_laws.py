@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from bot.domain.sla import parse_step
 from tests.machine_funnel import CLOSED, HELD, MAY_RUN, MUST_RUN, OF_ONE_OFFER
 from tests.machine_rights import CAN_HOLD
 from tests.machine_world import TEAMS, Row, Snapshot
@@ -172,9 +171,3 @@ def nothing_is_due(world: Snapshot, now: datetime) -> None:
     for clock in world.clocks.values():
         if clock["ended_at"] is None and clock["due_at"] <= now:
             assert clock["breached_at"] is not None, f"nobody saw the breach of {clock}"
-    for timer in world.timers.values():
-        if timer["state"] == "fired" and timer["subject_kind"] == "clock":
-            parse_step(timer["step"])
-
-
-__all__ = ["check_rows", "nothing_is_due"]

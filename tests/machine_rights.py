@@ -5,7 +5,7 @@ What is not here: the product's own table (`bot.domain.access`), which this is h
 
 from __future__ import annotations
 
-from tests.machine_world import Row, Snapshot, address
+from tests.machine_world import Row, Snapshot
 
 _REPS = frozenset({"ann", "ben", "eve", "finn", "dana"})
 _MANAGERS = frozenset({"dana", "will", "vera"})
@@ -82,8 +82,3 @@ def fitting(world: Snapshot, deed: str, lead: Row) -> str:
 def current_card(deed: str, lead: Row) -> str:
     """The id in the buttons of the lead's present card for this deed."""
     return str((lead["review_id"] if deed in REVIEWERS else lead["current_offer_id"]) or "none")
-
-
-__all__ = [
-    "WHEN", "active", "address", "current_card", "fitting", "may", "may_say_absence",
-]  # fmt: skip

@@ -24,6 +24,7 @@ from bot.wiring import bring_in_force, open_runtime
 from storage import models, people
 from storage.database import Database
 from storage.rows import table_of
+from tests.shown import cards_are_seen
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -237,7 +238,8 @@ class World:
         return self.runtime.write_now(lambda work: receive_leads(work, message))
 
     def tick(self) -> None:
-        """Fire what is due, batch by batch, until nothing is."""
+        """Fire what is due, batch by batch, until nothing is. What may be shown was seen by then."""
+        self.runtime.write_now(lambda work: cards_are_seen(work.conn, work.now))
         while self.runtime.write_now(fire_due) >= BATCH:
             pass
 

@@ -205,6 +205,10 @@ def _reoffer(work: Work, lead: LeadRow, clock: ClockRow, timer: TimerRow, step: 
     offer = current_offer(work, lead)
     if offer is None or offer.state != "open" or lead.status != Status.OFFERED.value:
         return
+    if offer.delivered_at is None and outbox.is_under_way(work.conn, f"card:{offer.id}"):
+        # Nobody has seen the card, so nobody let it lapse. When it comes, its clock starts anew.
+        write(work, lead.id, "held_back", data={"offer": offer.id, "why": "not_delivered"})
+        return
     rules = work.agreement.lapses
     lapses = lead.lapses + 1
     lead = leads.save_lead(work.conn, lead, lapses=lapses)

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 
 from bot.domain.lead import LeadFacts
 from bot.domain.refusal import Refusal
-from bot.services import answer_offer, manage_lead, mark_absence, review_lead, work_lead
+from bot.services import answer_offer, mark_absence
 from bot.services.apply_playbook import apply_to_running
 from bot.services.follow_delivery import after_failure, after_sent
 from bot.services.work import Work
@@ -36,6 +36,7 @@ from storage import people
 from storage.deliveries import OutboxRow
 from storage.models import Outbox
 from storage.rows import as_row, table_of
+from tests.machine_deeds import CARD, CLICKS, NO_CARD, NTH, SOURCES, SPANS, SURE, TURNS, WAYS, WHO
 from tests.machine_journal import check_journal
 from tests.machine_laws import check_rows, nothing_is_due
 from tests.machine_rights import WHEN, current_card, fitting, may, may_say_absence
@@ -45,99 +46,6 @@ from tests.schema import create_schema
 
 _outbox = table_of(Outbox)
 MakeWorld = Callable[[], AbstractContextManager[World]]
-
-NTH = st.integers(0, 9)
-#: "fit": whoever may do it, when there is anybody. Mostly them, else nothing would ever get far.
-WHO = st.sampled_from(["fit"] * 10 + [*PEOPLE, "stranger"])
-CARD = st.sampled_from(["current"] * 7 + ["old"])
-NOTE = st.sampled_from(["", "They asked for spring."])
-SPANS = st.sampled_from(
-    [timedelta(minutes=m) for m in (1, 4, 6, 20, 70)]
-    + [timedelta(hours=h) for h in (3, 9, 26)]
-    + [timedelta(days=d) for d in (3, 4, 91)]
-)
-SOURCES = st.sampled_from(["contact_me", "contact_me", "webinar", "list", "webinar", "other"])
-TO = ("ann", "ben", "eve", "finn", "dana", "olga", "stranger")
-DAYS = st.sampled_from([None, timedelta(0), timedelta(days=2), timedelta(days=9000)])
-NO_CARD = "card-that-never-was"
-WAITS = st.sampled_from([0, 0, 0, 1, 3, 30])
-#: Which lead, which of the deeds its status invites to, minutes until the next, and whether the same button of an
-#: older card, where there is one, is clicked first.
-TURNS = st.lists(st.tuples(NTH, st.integers(0, 9), WAITS, st.booleans()), min_size=2, max_size=6)
-NO = ["wrong_territory", "not_our_kind", "other", "no_time", "rain"]
-#: What people do with a lead of a status, when they do what they are there for.
-WAYS: dict[str, list[tuple[Any, ...]]] = {
-    "offered": [
-        *[(answer_offer.accept,)] * 5,
-        (answer_offer.pass_on,),
-        (answer_offer.reject, "not_our_kind"),
-        (answer_offer.reject, "wrong_territory"),
-        (manage_lead.take,),
-        (manage_lead.extend, "30m"),
-    ],
-    "accepted": [
-        *[(work_lead.log_touch, "email")] * 3,
-        *[(answer_offer.undo,)] * 2,
-        (answer_offer.give_back, "no_time"),
-        (answer_offer.give_back, "not_our_kind"),
-        (manage_lead.reassign, "{ann}"),
-        (work_lead.qualify,),
-        (answer_offer.recycle, "no_budget", timedelta(days=2)),
-    ],
-    "working": [
-        *[(work_lead.log_touch, "email"), (work_lead.log_touch, "meeting")] * 2,
-        *[(work_lead.undo_touch,)] * 3,
-        (manage_lead.reassign, "{dana}"),
-        (manage_lead.excuse,),
-        (work_lead.qualify,),
-    ],
-    "qualified": [(work_lead.close, "lost"), (answer_offer.recycle, "no_budget", None)],
-    "review": [
-        *[(review_lead.offer_again, "rules")] * 3,
-        (review_lead.offer_again, "team:emea"),
-        (review_lead.offer_again, "person:{eve}"),
-        (review_lead.take_review,),
-        (review_lead.nurture, "", None),
-        (review_lead.disqualify, "no_lead"),
-    ],
-}
-#: Any deed with any choice, the impossible ones too.
-CLICKS: st.SearchStrategy[tuple[Any, ...]] = st.one_of(
-    st.sampled_from(
-        [
-            (deed,)
-            for deed in (
-                answer_offer.accept, answer_offer.pass_on, answer_offer.undo, work_lead.undo_touch,
-                work_lead.qualify, manage_lead.take, manage_lead.nudge, manage_lead.excuse,
-                review_lead.take_review,
-            )
-        ]
-    ),
-    st.tuples(st.just(answer_offer.reject), st.sampled_from(NO), NOTE),
-    st.tuples(st.just(answer_offer.give_back), st.sampled_from(NO), NOTE),
-    st.tuples(
-        st.just(answer_offer.recycle),
-        st.sampled_from(["no_budget", "not_now", "rain"]),
-        DAYS,
-        NOTE,
-    ),
-    st.tuples(
-        st.just(work_lead.log_touch),
-        st.sampled_from(["call", "email", "letter"]),
-        st.sampled_from(["reached", ""]),
-    ),
-    st.tuples(st.just(work_lead.close), st.sampled_from(["won", "lost", "sold"])),
-    st.tuples(st.just(manage_lead.reassign), st.sampled_from([f"{{{who}}}" for who in TO])),
-    st.tuples(st.just(manage_lead.extend), st.sampled_from(["2h", "1d", "4h clock", "soon"])),
-    st.tuples(
-        st.just(review_lead.offer_again),
-        st.sampled_from(["rules", "team:west", "team:x", *(f"person:{{{who}}}" for who in TO)]),
-    ),
-    st.tuples(st.just(review_lead.nurture), st.sampled_from(["", "no_budget", "rain"]), DAYS),
-    st.tuples(st.just(review_lead.disqualify), st.just("no_lead")),
-)  # fmt: skip
-#: With the right person and the present card nothing can be in the way of these.
-SURE = frozenset({"accept", "pass_on", "qualify", "disqualify"})
 
 
 class Baton(RuleBasedStateMachine):
@@ -211,7 +119,10 @@ class Baton(RuleBasedStateMachine):
     def some_leads_are_there(self, sources: list[str], dach: bool) -> None:
         country = "DE" if dach else "US"
         self.world.send(
-            *(LeadFacts(s, f"first-{n}", country=country) for n, s in enumerate(sources))
+            *(
+                LeadFacts(s, f"first-{n}", email=f"first{n}@globex.example", country=country)
+                for n, s in enumerate(sources)
+            )
         )
         self.look()
 
@@ -246,7 +157,8 @@ class Baton(RuleBasedStateMachine):
         twice=st.booleans(),
     )
     def news_comes(self, nth: int, raised: bool, visits: int, ago: int, twice: bool) -> None:
-        lead = self.lead(nth)
+        sleeping = [r for r in self.now.leads.values() if r["status"] == "nurturing"]
+        lead = sleeping[nth % len(sleeping)] if sleeping and nth % 2 else self.lead(nth)
         at = self.world.now - timedelta(seconds=ago)
         if raised:  # the same person by another way, known by the mailbox
             facts = LeadFacts("contact_me", f"y{next(self.numbers)}", email=lead["email"])

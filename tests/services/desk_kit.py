@@ -23,6 +23,7 @@ from storage.deliveries import OutboxRow
 from storage.leads import LeadRow
 from storage.models import Outbox
 from storage.rows import as_row, table_of
+from tests.shown import cards_are_seen
 
 _outbox = table_of(Outbox)
 T = TypeVar("T")
@@ -104,6 +105,7 @@ class Desk:
         assert result.agreement is not None, [str(fault) for fault in result.faults]
         self.agreement = replace(result.agreement, version=1)
         self.now = START
+        self.slack_works = True
         self.bodies: dict[str, dict[str, Any]] = {}
         self.outcomes: dict[str, Rendered | Drop] = {}
         self._n = 0
@@ -159,6 +161,8 @@ class Desk:
         while self.now < until:
             self.now = min(self.now + timedelta(minutes=1), until)
             with self.work() as work:
+                if self.slack_works:
+                    cards_are_seen(work.conn, self.now)
                 fire_due(work)
 
     def deliver(self) -> dict[str, Rendered | Drop]:

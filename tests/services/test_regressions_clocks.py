@@ -218,6 +218,7 @@ def test_a_step_that_fails_is_tried_again_for_a_while_before_it_is_parked(
         raise RuntimeError("a bug of ours")
 
     monkeypatch.setattr(fire_timers, "offer_next", broken)
+    desk.forward(0.5)
     desk.now += timedelta(minutes=20)
     for _ in range(10):  # as fast as the tick rings
         with desk.work() as work:
