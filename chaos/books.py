@@ -150,6 +150,7 @@ def step_faults(books: Books) -> list[str]:
     told: Counter[tuple[int, str]] = Counter()
     effects: Counter[tuple[int, str]] = Counter()
     lapses: Counter[int] = Counter()
+    held_back: Counter[int] = Counter()  # nobody had seen the card: the step fired, nothing lapsed
     for lead_id, entries in books.journal.items():
         for entry in entries:
             if entry.kind == "step_fired" and "clock" in entry.data:
@@ -160,6 +161,8 @@ def step_faults(books: Books) -> list[str]:
                 effects[(entry.data["clock"], entry.data["step"])] += 1
             elif entry.kind == "offer_ended" and entry.data["state"] == "lapsed":
                 lapses[lead_id] += 1
+            elif entry.kind == "held_back":
+                held_back[lead_id] += 1
     found = [
         f"clock {clock}: {step} applied {told[clock, step]} times, its timers fired {many} times"
         for (clock, step), many in fired.items()
@@ -181,9 +184,9 @@ def step_faults(books: Books) -> list[str]:
         if step.endswith((":reoffer", ":review")):
             moves[lead_of[clock]] += many
     found += [
-        f"lead {lead}: {many} offers lapsed by {moves[lead]} steps"
-        for lead, many in lapses.items()
-        if many != moves[lead]
+        f"lead {lead}: {lapses[lead]} offers lapsed by {moves[lead]} steps, {held_back[lead]} held back"
+        for lead in lapses | moves
+        if lapses[lead] + held_back[lead] != moves[lead]
     ]
     return found
 

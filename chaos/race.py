@@ -26,6 +26,10 @@ from chaos.playbooks import agreement_of, playbook_text
 from chaos.racer import facts_of
 from storage import people
 from storage.database import Database
+from storage.models import Offers
+from storage.rows import table_of
+
+_offers = table_of(Offers)
 
 ROOT = Path(__file__).parent.parent
 #: A Monday in office hours.
@@ -75,6 +79,8 @@ class Hall:
             message = Message("hall", name, name, b"{}", items)
             received = self.runtime.write_now(partial(_receive, message=message))
             found += [int(result["lead"]) for result in received.results]
+        # The reps have seen their cards: an offer that nobody saw does not lapse.
+        self.runtime.write_now(_show_cards)
         return found
 
     def offers(self) -> list[Put]:
@@ -103,6 +109,12 @@ class Hall:
 
 def _receive(work: Work, message: Message) -> Received:
     return receive_leads(work, message)
+
+
+def _show_cards(work: Work) -> None:
+    work.conn.execute(
+        _offers.update().where(_offers.c.delivered_at.is_(None)).values(delivered_at=work.now)
+    )
 
 
 def made_leads(many: int, *, name: str = "lead") -> list[dict[str, Any]]:

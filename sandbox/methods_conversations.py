@@ -48,24 +48,6 @@ def open_dm(call: Call) -> Reply:
     return {"channel": found, "no_op": known, "already_open": known}
 
 
-def info(call: Call) -> Reply:
-    """conversations.info"""
-    channel = conversation(call, call.text("channel", required=True))
-    _need(call, "im:read" if channel.kind == "dm" else "channels:read")
-    found = _channel_object(channel)
-    if call.flag("include_num_members"):
-        found["num_members"] = len(channel.members)
-    return {"channel": found}
-
-
-def members(call: Call) -> Reply:
-    """conversations.members"""
-    channel = conversation(call, call.text("channel", required=True))
-    _need(call, "im:read" if channel.kind == "dm" else "channels:read")
-    page, cursor = _page(call, channel.members, 100)
-    return {"members": page, "response_metadata": {"next_cursor": cursor}}
-
-
 def history(call: Call) -> Reply:
     """conversations.history: newest first, replies only when they were broadcast."""
     channel = _readable(call)
@@ -205,8 +187,6 @@ def _channel_object(channel: Channel) -> dict[str, Any]:
 
 METHODS: dict[str, Method] = {
     "conversations.open": open_dm,
-    "conversations.info": info,
-    "conversations.members": members,
     "conversations.history": history,
     "conversations.replies": replies,
     "users.info": user_info,

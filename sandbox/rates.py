@@ -19,8 +19,6 @@ PER_MINUTE = {
     "conversations.open": _TIER_3,
     "conversations.history": _TIER_3,
     "conversations.replies": _TIER_3,
-    "conversations.info": _TIER_3,
-    "conversations.members": _TIER_4,
     "views.open": _TIER_4,
     "views.push": _TIER_4,
     "views.update": _TIER_4,

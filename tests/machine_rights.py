@@ -65,7 +65,9 @@ def may_say_absence(world: Snapshot, who: str, about: str) -> bool:
     if not active(world, who):
         return False
     team = next((t for t, ms in (("emea", "ann ben"), ("west", "eve finn")) if about in ms), "")
-    runs = active(world, about) and who in _MANAGERS and who in _RUN.get(team, ())
+    row = world.who(about)
+    member = row is not None and row["in_playbook"]  # of the team, deactivated or not
+    runs = member and who in _MANAGERS and who in _RUN.get(team, ())
     return who == about or who in _MARKETING or runs
 
 
