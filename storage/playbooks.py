@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -45,6 +45,10 @@ def insert_playbook(
 
     Processes that start at once do this at once: whoever is second waits for the first, and finds what it stored.
     """
+    newest = conn.execute(select(func.max(_playbooks.c.applied_at))).scalar_one()
+    if newest is not None:
+        # What is applied last is in force, also when the wall clock stepped back in between.
+        now = max(now, newest + timedelta(microseconds=1))
     while True:
         known = conn.execute(
             _playbooks.update()

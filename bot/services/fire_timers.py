@@ -244,6 +244,9 @@ def _review(work: Work, lead: LeadRow, clock: ClockRow, timer: TimerRow, step: P
     offer = current_offer(work, lead)
     if lead.status not in (Status.OFFERED.value, Status.RECEIVED.value):
         return
+    if offer is not None:
+        lead = leads.save_lead(work.conn, lead, lapses=lead.lapses + 1)
+        end_clock(work, clock, "lapsed")
     enter_review(
         work,
         lead,

@@ -46,11 +46,9 @@ def _offer_delivered(work: Work, offer_id: str) -> None:
         "delivered",
         data={"offer": offer.id, "late_seconds": max(0, int(late.total_seconds()))},
     )
-    if late <= LATE:
-        return
+    if late <= LATE or lead.current_offer_id != offer.id:
+        return  # a card of a former offer moves nobody's clock
     for clock in clocks.list_clocks(work.conn, lead.id, running=True):
-        if clock.kind == ClockKind.ACCEPT.value and clock.offer_id != offer.id:
-            continue
         if clock.kind in (ClockKind.ACCEPT.value, ClockKind.FIRST_TOUCH.value):
             move_due(
                 work,

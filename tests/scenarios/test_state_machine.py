@@ -18,13 +18,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from bot.domain.lead import LeadFacts
 from bot.domain.refusal import Refusal
@@ -383,7 +378,7 @@ def test_the_laws_hold_on_sqlite(sqlite_template: Path, tmp_path: Path) -> None:
             world.close()
             path.unlink()
 
-    run_state_machine_as_test(_machine_in(make_world), settings=_size(20, 25))
+    run_machine(_machine_in(make_world), settings=_size(20, 25))
 
 
 @pytest.mark.postgres
@@ -400,4 +395,4 @@ def test_the_laws_hold_on_postgres(postgres_server: PostgresServer, shared_folde
             finally:
                 world.close()
 
-    run_state_machine_as_test(_machine_in(make_world), settings=_size(5, 20))
+    run_machine(_machine_in(make_world), settings=_size(5, 20))
