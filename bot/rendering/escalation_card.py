@@ -144,13 +144,17 @@ _SENTENCES: dict[ClockKind, Callable[[EscalationCard], tuple[Part, ...]]] = {
 }
 
 
+_ANSWERS = {"rejected": " rejected it ", "passed": " passed it on ", "recycled": " recycled it "}
+
+
 def _holders(card: EscalationCard) -> Row:
     """ "Ann Lee until 10:45, now Ben Ode until 11:00. Reminded once."; the last four holders."""
     parts: list[Part] = []
     for holder in card.holders[-4:]:
         name = escape.clean(holder.name, escape.PERSON_CAP) or "Somebody"
         parts += [", " if parts else "", "now " if holder.current else "", literal(name)]
-        parts += [" until ", at(holder.until, card.reader)]
+        said = _ANSWERS.get(holder.answer, " until ")
+        parts += [said, at(holder.until, card.reader)]
     if parts:
         parts.append(".")
     if card.reminded > 0:

@@ -204,11 +204,15 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A rep who has or had the offer, and until when (the due time of their clock)."""
+    """A rep who has or had the offer, and until when: the due time of their clock, or when they gave it away.
+
+    `answer`: what they said in time: "rejected", "passed", "recycled"; anything else is silence.
+    """
 
     name: str
     until: datetime
     current: bool = False
+    answer: str = ""
 
 
 class EscalationEnd(StrEnum):

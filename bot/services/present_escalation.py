@@ -225,7 +225,9 @@ def _holders(work: Work, case: _Case) -> tuple[Holder, ...]:
             clock = next(accepts, None)
         ends = [at for at in (clock.due_at if clock else None, offer.ended_at) if at is not None]
         if ends:
-            made.append(Holder(work.roster.name_of(offer.rep_id), min(ends), current))
+            made.append(
+                Holder(work.roster.name_of(offer.rep_id), min(ends), current, answer=offer.state)
+            )
     return tuple(made)
 
 
