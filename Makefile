@@ -47,8 +47,9 @@ fresh: $(VENV)/run.stamp
 	rm -rf var/demo
 	@$(BIN)/python -m bot run
 
+# Four workers on two cores: much of a test's time is waiting for a process or a socket.
 test: setup
-	$(BIN)/python -m pytest -n 2 --ignore=tests/browser tests
+	$(BIN)/python -m pytest -n 4 --ignore=tests/browser tests
 
 test-browser: setup
 	scripts/ensure-chromium
