@@ -13,8 +13,9 @@ from bot.domain.agreement import Role
 from bot.domain.funnel import Action, Actor, Status
 from bot.domain.refusal import Refusal
 from bot.services.answer_offer import Answer, Done, arm_wake, keep_note, wake_instant
+from bot.services.choose_rep import choose_rep, exclusions_of
 from bot.services.move_lead import Acting, move, redraw, write
-from bot.services.offer_lead import Guard, choose_rep, exclusions_of, open_offer
+from bot.services.offer_lead import Guard, open_offer
 from bot.services.refuse import authorise
 from bot.services.work import Member, Work
 from storage import leads

@@ -207,19 +207,12 @@ def arm_steps_ahead(work: Work, clock: ClockRow) -> None:
     calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
     kind = _duration_of(clock).kind
     happened = clocks.list_settled_steps(work.conn, clock.id)
+    ahead: list[PlannedStep] = []
     for step in plan_steps(_rules_of(clock), calendar, clock.started_at, clock.due_at, kind):
         owed = step.at >= clock.due_at and step.name not in happened
         if step.at > work.now or owed or (step.name == BREACH_STEP and clock.breached_at is None):
-            clocks.arm_timer(
-                work.conn,
-                lead_id=clock.lead_id,
-                subject_kind="clock",
-                subject_id=clock.id,
-                step=step.name,
-                generation=clock.generation,
-                due_at=step.at,
-            )
-    work.wake = True
+            ahead.append(step)
+    _arm(work, clock, ahead)
 
 
 def resume_clock(work: Work, clock: ClockRow) -> ClockRow:
