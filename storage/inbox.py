@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from storage.models import Inbox
+from storage.models_intake import Inbox
 from storage.rows import as_row, insert_if_new, table_of
 
 _inbox = table_of(Inbox)

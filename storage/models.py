@@ -1,7 +1,8 @@
 """The tables, declared once. Hot paths write them by Core; `migrations/` must lead to exactly this.
 
-Personal data lives in `leads`, `notes`, `people` and `inbox.raw`; everything else holds ids.
-Constraints are the idempotency: see the unique keys. What is not here: queries.
+Personal data lives in `leads`, `notes`, `people`, `histories` and `inbox.raw`; everything else holds ids.
+Constraints are the idempotency: see the unique keys. What is not here: queries; what came in and how
+(`models_intake`, which belongs to the same metadata).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Any
 from sqlalchemy import (
     ForeignKey,
     Index,
-    LargeBinary,
     String,
     Text,
     UniqueConstraint,
@@ -20,8 +20,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from storage import models_intake
 from storage.base import Base as Base
 from storage.types import BigKey
+
+#: Whoever imports the models has all of them.
+Inbox = models_intake.Inbox
 
 
 class People(Base):
@@ -65,22 +69,6 @@ class Playbooks(Base):
     applied_at: Mapped[datetime]
 
 
-class Inbox(Base):
-    """Every authenticated message, stored before it is parsed. `raw` is nulled once applied."""
-
-    __tablename__ = "inbox"
-    __table_args__ = (UniqueConstraint("source", "msg_id"),)
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    source: Mapped[str] = mapped_column(String(80))
-    msg_id: Mapped[str] = mapped_column(String(300))
-    sha256: Mapped[str] = mapped_column(String(64))
-    raw: Mapped[bytes | None] = mapped_column(LargeBinary)
-    state: Mapped[str] = mapped_column(String(16), index=True)  # applied, quarantined, conflict
-    results: Mapped[list[Any]]
-    received_at: Mapped[datetime]
-
-
 class Leads(Base):
     """One person at a company. `version` counts every change; `status` moves only by guarded UPDATEs."""
 
@@ -89,6 +77,8 @@ class Leads(Base):
         Index("ix_leads_status_owner_id", "status", "owner_id"),
         Index("ix_leads_wake_at", "wake_at", sqlite_where=text("wake_at IS NOT NULL"),
               postgresql_where=text("wake_at IS NOT NULL")),
+        Index("ix_leads_waiting", "fast_lane", "score", "id", sqlite_where=text("waiting"),
+              postgresql_where=text("waiting")),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
@@ -147,6 +137,8 @@ class Leads(Base):
     note_id: Mapped[int | None] = mapped_column(BigKey)
     reviewer_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     suppressed: Mapped[bool] = mapped_column(default=False)
+    #: Imported and judged, in `received` without clocks until a rep is free: see `release_waiting`.
+    waiting: Mapped[bool] = mapped_column(default=False)
 
 
 class LeadKeys(Base):
@@ -251,12 +243,15 @@ class Timers(Base):
 class Outbox(Base):
     """What is decided and still to be delivered. A row says what, never the rendered text.
 
+    `way`: slack, or hook (the webhook receiver); each way has its own deliverer.
     `show_at` is business time (an opening), `not_before` real time (backoff, pacing).
     """
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index("ix_outbox_state_priority", "state", "priority", "id"),
+        Index("ix_outbox_way_state_priority", "way", "state", "priority", "id"),
+        Index("ix_outbox_lane_id", "lane", "id", sqlite_where=text("state IN ('pending','sending')"),
+              postgresql_where=text("state IN ('pending','sending')")),
         Index("uq_outbox_sending", "lane", unique=True, sqlite_where=text("state = 'sending'"),
               postgresql_where=text("state = 'sending'")),
         Index("uq_outbox_pending_edit", "card_key", unique=True,
@@ -291,6 +286,21 @@ class Outbox(Base):
     settled_at: Mapped[datetime | None]
     slack_channel: Mapped[str] = mapped_column(String(32), default="")
     slack_ts: Mapped[str] = mapped_column(String(32), default="")
+    way: Mapped[str] = mapped_column(String(8), default="slack")
+
+
+class Receivers(Base):
+    """How the webhook receiver behaves, one row per address (its hash: an address may hold a key). Real times."""
+
+    __tablename__ = "receivers"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    url_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    failing_since: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)  # in a row
+    last_failure: Mapped[str] = mapped_column(String(200), default="")
+    last_ok_at: Mapped[datetime | None]
+    disabled_at: Mapped[datetime | None]
 
 
 class Cards(Base):

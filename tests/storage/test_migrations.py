@@ -21,6 +21,7 @@ from storage.schema import downgrade, migrate
 from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
+STEPS = ["0001", "0002"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -70,17 +71,18 @@ def described(conn: Connection) -> set[str]:
 
 
 def in_one_order(definition: str) -> str:
-    """The clauses of a CREATE TABLE stand one a line; the order of constraints means nothing."""
+    """The clauses of a CREATE TABLE stand one a line; neither the order of constraints nor quotes mean anything."""
     head, *clauses = (line.strip(" \t,()") for line in definition.split("\n"))
-    return "\n".join([head, *sorted(clauses)])
+    return "\n".join([head.replace('"', ""), *sorted(filter(None, clauses))])
 
 
 def test_the_named_head_is_the_newest_step() -> None:
     assert ScriptDirectory(str(ROOT / "storage" / "migrations")).get_heads() == [HEAD]
+    assert STEPS[-1] == HEAD
 
 
 def test_migrations_lead_to_exactly_the_models(empty: Database) -> None:
-    assert migrate(empty) == [HEAD]
+    assert migrate(empty) == STEPS
 
     assert differences(empty) == []
     with empty.read() as conn:
@@ -106,12 +108,34 @@ def test_a_missing_column_and_a_missing_index_would_be_seen(empty: Database) -> 
 def test_down_to_nothing_and_up_again(empty: Database) -> None:
     migrate(empty)
 
-    assert downgrade(empty, "base") == [HEAD]
+    assert downgrade(empty, "base") == STEPS[::-1]
     assert tables(empty) <= {"alembic_version"}
     assert current(empty) is None
 
-    assert migrate(empty) == [HEAD]
+    assert migrate(empty) == STEPS
     assert differences(empty) == []
+
+
+def test_rows_of_the_first_version_are_kept_with_what_was_meant_then(empty: Database) -> None:
+    """A file of version 0.1: messages were leads, and everything went to Slack."""
+    _move_to(empty, "0001")
+    with empty.write() as conn:
+        conn.execute(
+            text(
+                "INSERT INTO inbox (source, msg_id, sha256, state, results, received_at) "
+                "VALUES ('web', 'm1', 'x', 'applied', '[]', '2026-11-20 09:00:00')"
+            )
+        )
+
+    assert migrate(empty) == STEPS[1:]
+
+    with empty.read() as conn:
+        assert conn.execute(text("SELECT msg_id, door FROM inbox")).one() == ("m1", "leads")
+
+
+def _move_to(database: Database, revision: str) -> None:
+    migrate(database)
+    downgrade(database, revision)
 
 
 def test_a_second_run_does_nothing(empty: Database) -> None:
