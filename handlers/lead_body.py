@@ -88,12 +88,13 @@ def _parse(index: int, item: object, source: str, now: datetime) -> LeadItem | B
     if not isinstance(item, dict):
         return BadItem(index, "A lead must be a JSON object.", raw)
     try:
-        return LeadItem(index, _facts(item, source, now), raw)
+        return LeadItem(index, lead_facts(item, source=source, now=now), raw)
     except wire.BadValue as fault:
         return BadItem(index, str(fault), raw)
 
 
-def _facts(item: Mapping[str, Any], source: str, now: datetime) -> LeadFacts:
+def lead_facts(item: Mapping[str, Any], *, source: str, now: datetime) -> LeadFacts:
+    """One lead by the rules of every door. `source`: of items that do not name theirs. Raises wire.BadValue."""
     extra = _free_fields(item)
 
     def line(name: str) -> str:

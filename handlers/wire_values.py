@@ -38,6 +38,10 @@ class BadValue(Exception):
 
 def line(name: str, value: object, limit: int, *, numbers: bool = False) -> str:
     """One line of text, cut at `limit`. `numbers`: 4930123 is taken for "4930123"."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, str) and value.isprintable() and len(value) <= ABSURD_CHARS:
+        return " ".join(value.split())[:limit].rstrip()  # most texts: nothing to clean but spaces
     return _SPACES.sub(" ", _clean(name, value, numbers)).strip()[:limit].rstrip()
 
 
@@ -154,6 +158,8 @@ def _clean(name: str, value: object, numbers: bool) -> str:
         raise BadValue(f"{name} must be a text.")
     if len(value) > ABSURD_CHARS:
         raise BadValue(f"{name} has {len(value)} characters; that is no {name}.")
+    if value.isprintable():  # nothing below can be found in it, and most texts are
+        return value
     if "\x00" in value or _HALF_CHARACTER.search(value):
         raise BadValue(f"{name} has characters that are no text.")
     return "".join(

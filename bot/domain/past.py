@@ -12,6 +12,9 @@ from enum import StrEnum
 from bot.domain.funnel import Status
 from bot.domain.lead import LeadFacts
 
+#: The column of a file of refused rows that says why; its text is ours, so no map may take it for a value.
+FAULT_COLUMN = "baton_fault"
+
 
 class ImportMode(StrEnum):
     """As what rows come in: told and never offered; waiting for a free rep; before marketing's eyes."""

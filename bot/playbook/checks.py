@@ -35,9 +35,10 @@ def check_required(part: Part, path: Path, faults: Faults) -> None:
     """Complain of everything that must be there and is not, all the way down."""
     for name in part.required:
         if getattr(part, name) is None and not faults.broken((*path, name)):
-            faults.add(
-                (*path, name) if (*path, name) in faults.lines else path, f"`{name}` is missing"
-            )
+            there = (*path, name) in faults.lines
+            # `channel: #emea` holds nothing: what follows is a comment.
+            hint = " (# begins a comment: quote it)" if there and name == "channel" else ""
+            faults.add((*path, name) if there else path, f"`{name}` is missing{hint}")
     for name, info in type(part).model_fields.items():
         key = info.alias or name
         if name in _HOLD_PARTS:

@@ -46,6 +46,15 @@ _QUOTED = re.compile(
     r"'(?:\\.|[^'\\])*'|//[^\n]*",
     re.DOTALL,
 )
+_STRING = r"""(?:"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
+#: `row["x"]`, `row.x`, or `row` in any other use, outside of quoted text.
+_ROW = re.compile(
+    _QUOTED.pattern
+    + r"|(?<![\w.])(?P<row>row)\b(?:\s*\[\s*(?P<quoted>"
+    + _STRING
+    + r")\s*\]|\s*\.\s*(?P<bare>[A-Za-z_]\w*)\b(?!\s*\())?",
+    re.DOTALL,
+)
 _MAX_LENGTH = 2000
 _MAX_INT = 2**63 - 1
 _MAX_EXTRA_DEPTH = 6
@@ -61,18 +70,53 @@ def compile_condition(source: str, *, without: frozenset[str] = frozenset()) -> 
     `without`: names that have no value yet where the condition stands. Raises ConditionFault.
     The callable returns True or False and raises only RuleFault.
     """
+    program = _compiled(source)
+    _check_functions(program, source)
+    _check_names(program, source, without)
+    condition = _condition(program, source)
+    _rehearse(program)
+    return condition
+
+
+def compile_over_row(source: str) -> tuple[cel.Program, tuple[str, ...]]:
+    """An expression over `row`, the columns of an export by name, and the names that it asks for.
+
+    The same language with the same limits as conditions; the result may be text or a number, too. Raises
+    ConditionFault.
+    """
+    program = _compiled(source)
+    _check_functions(program, source)
+    for name in program.references()["variables"]:
+        if name != "row":
+            raise ConditionFault(
+                f'`{name}` is not known{did_you_mean(name, ["row"])}; a column is `row["its name"]`, text needs quotes'
+            )
+    return program, _columns(source)
+
+
+def _columns(source: str) -> tuple[str, ...]:
+    names: list[str] = []
+    for found in _ROW.finditer(source):
+        if not found.group("row"):
+            continue  # quoted text or a comment
+        if found.group("bare") is None and found.group("quoted") is None:
+            raise ConditionFault(
+                'write `row["name of the column"]`: one column, its name in quotes'
+            )
+        quoted = found.group("quoted")
+        names.append(str(cel.compile(quoted).execute({})) if quoted else found.group("bare"))
+    return tuple(dict.fromkeys(names))
+
+
+def _compiled(source: str) -> cel.Program:
     if len(source) > _MAX_LENGTH:
         raise ConditionFault(
             f"this condition has {len(source)} characters; {_MAX_LENGTH} is the most"
         )
     try:
-        program = cel.compile(source)
+        return cel.compile(source)
     except ValueError as error:
         raise ConditionFault(_syntax(source, str(error))) from error
-    _check_names(program, source, without)
-    condition = _condition(program, source)
-    _rehearse(program)
-    return condition
 
 
 def rule_input(facts: LeadFacts, score: int = 0) -> RuleInput:
@@ -104,13 +148,7 @@ def _condition(program: cel.Program, source: str) -> Condition:
 
 
 def _check_names(program: cel.Program, source: str, without: frozenset[str]) -> None:
-    used = program.references()
-    loop = _LOOP.search(_QUOTED.sub('""', source))
-    if loop or "@not_strictly_false" in used["functions"]:
-        raise ConditionFault(
-            f"`{loop.group(1) if loop else 'all'}` is a loop, and conditions have none; use `in` or `contains`"
-        )
-    for name in used["variables"]:
+    for name in program.references()["variables"]:
         if name in without:
             raise ConditionFault(f"`{name}` is not known here: it is what these rules work out")
         if name not in NAMES:
@@ -118,6 +156,15 @@ def _check_names(program: cel.Program, source: str, without: frozenset[str]) -> 
                 f"`{name}` is not a name of a lead{did_you_mean(name, NAMES)}; text needs quotes, "
                 "and what a sender adds is `extra.…`"
             )
+
+
+def _check_functions(program: cel.Program, source: str) -> None:
+    used = program.references()
+    loop = _LOOP.search(_QUOTED.sub('""', source))
+    if loop or "@not_strictly_false" in used["functions"]:
+        raise ConditionFault(
+            f"`{loop.group(1) if loop else 'all'}` is a loop, and conditions have none; use `in` or `contains`"
+        )
     for function in used["functions"]:
         if function not in _OPERATORS | _FUNCTIONS:
             raise ConditionFault(
