@@ -1,8 +1,10 @@
-"""Folding: more than five offers to one person within ten minutes become one list message, breaches likewise.
+"""Folding: more than five offers to one person within ten minutes become one list message, breaches and reminders
+likewise.
 
 The single rows become `folded`, with the list's key as their reason and no `settled_at` until the list that shows them
-was delivered. A list names them in its data: `row_ids` (outbox), `lead_ids`, and `offer_ids` or `clock_ids`. What is
-not here: rendering the list, sending it.
+was delivered. A list names them in its data: `row_ids` (outbox), `lead_ids`, and `offer_ids` or `clock_ids`. Imported
+leads that are released together are one list from the beginning, however few. What is not here: rendering the list,
+sending it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from storage import cards, outbox
+from storage import cards, offers, outbox
 from storage.deliveries import IN_DOUBT, OutboxRow
 from storage.models import Outbox
 from storage.rows import as_row, table_of
@@ -26,7 +28,15 @@ _outbox = table_of(Outbox)
 AT_MOST = 5
 WITHIN = timedelta(minutes=10)
 #: What a single message is folded into.
-LIST_OF = {"lead_card": "offers_list", "escalation": "breach_list"}
+LIST_OF = {
+    "lead_card": "offers_list",
+    "escalation": "breach_list",
+    "reminder": "reminders_list",
+}
+#: These take in what comes after them: nobody is called again. A reminder must call, so it never joins a posted list.
+_TAKES_IN = frozenset({"offers_list", "breach_list"})
+#: Not in `LIST_OF`: a lead that arrives meanwhile has a message of its own and is not hidden in this list.
+RELEASED = "released_list"
 _NAMED = ("row_ids", "lead_ids", "offer_ids", "clock_ids")
 
 
@@ -51,7 +61,8 @@ def find_floods(conn: Connection, *, now: datetime) -> list[Flood]:
 
     def is_flood(flood: Flood) -> bool:
         person, of_list = flood.person_id, LIST_OF[flood.template]
-        if replace(flood, template=of_list) in lists or posted.get((person, of_list)):
+        taken_in = of_list in _TAKES_IN and posted.get((person, of_list))
+        if replace(flood, template=of_list) in lists or taken_in:
             return True
         many = waiting[flood] + sending.get(flood, 0) + posted.get((person, flood.template), 0)
         return many > AT_MOST
@@ -70,12 +81,12 @@ def fold(conn: Connection, flood: Flood, *, now: datetime, real: datetime) -> in
     template = LIST_OF[flood.template]
     under_way = _lists_under_way(conn, flood)
     if any(row.state == "sending" for row in under_way):
-        return 0  # its card will be there in a moment, and takes these in
+        return 0  # its card will be there in a moment, and may take these in
     names = _names_of(waiting)
     if under_way:
         key, data = under_way[0].card_key, _joined(under_way[0].data, names)
         conn.execute(_outbox.update().where(_outbox.c.id == under_way[0].id).values(data=data))
-    elif (card := cards.lock_newest(conn, flood.person_id, template, now - WITHIN)) is not None:
+    elif (card := _card_to_join(conn, flood.person_id, template, now)) is not None:
         key = card.card_key
         cards.save_data(conn, key, _joined(card.data, names))
         outbox.enqueue_edit(
@@ -96,6 +107,31 @@ def fold(conn: Connection, flood: Flood, *, now: datetime, real: datetime) -> in
         .values(state="folded", reason=key)
     )
     return len(waiting)
+
+
+def post_released(
+    conn: Connection, person_id: int, card_keys: Sequence[str], *, now: datetime, real: datetime
+) -> str:
+    """Make one list of the cards of offers that were made to a person in this very transaction. Its key."""
+    rows = [
+        as_row(OutboxRow, row)
+        for row in conn.execute(
+            select(_outbox)
+            .where(_outbox.c.dedupe_key.in_(list(card_keys)), _outbox.c.state == "pending")
+            .order_by(_outbox.c.id)
+        )
+    ]
+    key = f"{RELEASED}:{person_id}:{rows[0].id}"
+    outbox.enqueue_post(
+        conn, template=RELEASED, card_key=key, lane=rows[0].lane, priority=outbox.PRIORITY_REST,
+        now=now, real=real, show_at=rows[0].show_at, person_id=person_id, data=_names_of(rows),
+    )  # fmt: skip
+    conn.execute(
+        _outbox.update()
+        .where(_outbox.c.id.in_([row.id for row in rows]))
+        .values(state="folded", reason=key)
+    )
+    return key
 
 
 def take_folded(
@@ -142,6 +178,18 @@ def _waiting_in(list_key: str) -> Any:
     )
 
 
+def _card_to_join(
+    conn: Connection, person_id: int, template: str, now: datetime
+) -> cards.CardRow | None:
+    if template not in _TAKES_IN:
+        return None
+    card = cards.lock_newest(conn, person_id, template, now - WITHIN)
+    named = offers.read_many(conn, card.data.get("offer_ids", ())) if card is not None else {}
+    if named and all(offer.state != "open" for offer in named.values()):
+        return None  # they answered it all: only a new message calls them again
+    return card
+
+
 def _count_under_way(
     conn: Connection, templates: Sequence[str], now: datetime, *states: str
 ) -> dict[Flood, int]:
@@ -149,7 +197,8 @@ def _count_under_way(
     rows = conn.execute(
         select(*of, func.count().label("many"))
         .where(
-            _outbox.c.state.in_(states), ~_outbox.c.edits, _outbox.c.template.in_(templates),
+            _outbox.c.way == outbox.SLACK, _outbox.c.state.in_(states), ~_outbox.c.edits,
+            _outbox.c.template.in_(templates),
             _outbox.c.show_at <= now, _outbox.c.person_id.is_not(None),
         )
         .group_by(*of)

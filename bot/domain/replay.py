@@ -81,6 +81,9 @@ class _Fold:
     def moved(self, data: Mapping[str, Any]) -> None:
         self.status, self.round, self.rep_id = Status(data["to"]), data["round"], data["rep"]
 
+    def revived(self, data: Mapping[str, Any]) -> None:
+        self.status, self.rep_id = Status(data["status"]), None
+
     def offered(self, data: Mapping[str, Any]) -> None:
         if data["offer"] in self.offers:
             raise BrokenJournal(f"offer {data['offer']} was made twice")
@@ -101,6 +104,8 @@ class _Fold:
 _STEPS: Mapping[str, Callable[[_Fold, Mapping[str, Any]], None]] = {
     "arrived": _Fold.arrived,
     "moved": _Fold.moved,
+    "revived": _Fold.revived,
+    "retold": _Fold.arrived,
     "offered": _Fold.offered,
     "offer_ended": lambda fold, data: fold.offer_is(data, data["state"]),
     "offer_accepted": lambda fold, data: fold.offer_is(data, "accepted"),

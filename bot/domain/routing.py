@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.agreement import Agreement, Person, Role, RoutingRule, RuleFault, RuleInput
@@ -27,13 +27,17 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What matters about one rep at this moment. `waiting_since`: their latest offer; None: never had one."""
+    """What matters about one rep at this moment. `waiting_since`: their latest offer; None: never had one.
+
+    `busy`: why they cannot take a lead now that can wait for them; nobody else gets it in their place.
+    """
 
     email: str
     active: bool
     absent: bool
     open_count: int
     waiting_since: datetime | None = None
+    busy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Decision:
     trace: tuple[TraceLine, ...] = ()
     faults: tuple[str, ...] = ()
     unavailable: int = 0  # colleagues who were looked at and could not be offered it
+    waits: bool = False  # the rule's people are only busy: it is theirs, later
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,15 @@ class _Question:
             return "absent"
         if person.open_cap is not None and candidate.open_count >= person.open_cap:
             return f"at cap, {candidate.open_count} of {person.open_cap}"
-        return ""
+        return candidate.busy
+
+    def is_busy(self, email: str) -> bool:
+        candidate = self.candidates.get(email)
+        return (
+            candidate is not None
+            and bool(candidate.busy)
+            and self.hindrance(email) == candidate.busy
+        )
 
     def speaks(self, email: str) -> bool:
         person = self.agreement.people.get(email)
@@ -190,11 +203,20 @@ def route(
             held_back.append((len(trace), choice))
         tried.append(choice)
         trace.append(choice.line(""))
+        if any(question.is_busy(person.email) for person in choice.people):
+            return replace(_nobody(question, tried, trace, faults), waits=True)
     if held_back:
         index, choice = held_back[0]
         trace[index] = choice.line(choice.lapsed)
         return _won(question, choice, choice.lapsed, trace, faults, tried)
     return _nobody(question, tried, trace, faults)
+
+
+def turn_after(now: datetime, turns: Iterable[datetime | None]) -> datetime:
+    """The time of a turn taken at `now`: later than all that were taken, so that many leads of one instant go round
+    instead of all to whose address comes first."""
+    latest = max((turn for turn in turns if turn is not None), default=_NEVER)
+    return now if latest < now else latest + timedelta(microseconds=1)
 
 
 def _applies(

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.domain.agreement import ClockKind
 from bot.domain.funnel import Action, Status
-from bot.domain.scoring import judge, pick_sla, score_lead
+from bot.domain.scoring import Verdict, judge, pick_sla, score_lead
 from bot.playbook.conditions import rule_input
 from bot.services.move_lead import SYSTEM, move, write
 from bot.services.offer_lead import enter_review, offer_next
@@ -32,6 +32,12 @@ def judge_lead(work: Work, lead: LeadRow, *, woken: bool = False) -> LeadRow:
     the rep who asked for it. A rule that fails is journalled and the next one is tried; a definition that fails
     sends the lead to review: it is never lost.
     """
+    lead, verdict = assess_lead(work, lead, woken=woken)
+    return place_lead(work, lead, verdict, woken=woken)
+
+
+def assess_lead(work: Work, lead: LeadRow, *, woken: bool = False) -> tuple[LeadRow, Verdict]:
+    """Score, definition and SLA of a locked lead, written down and journalled; its status stays."""
     facts = lead.facts()
     score, score_faults = score_lead(work.agreement, facts, rule_input)
     verdict = judge(work.agreement, facts, score, rule_input)
@@ -61,6 +67,11 @@ def judge_lead(work: Work, lead: LeadRow, *, woken: bool = False) -> LeadRow:
             "woken": woken,
         },
     )
+    return lead, verdict
+
+
+def place_lead(work: Work, lead: LeadRow, verdict: Verdict, *, woken: bool = False) -> LeadRow:
+    """Where the verdict sends a locked lead in `received`: before a rep, to sleep, or into review."""
     if verdict.undecidable and not woken:
         moved = enter_review(work, lead, Action.JUDGE, SYSTEM, reason="undecidable")
     elif verdict.mql or woken:

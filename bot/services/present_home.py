@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from bot.domain.access import Bond, Deed, may
 from bot.domain.agreement import Role
-from bot.domain.funnel import HELD, Status
+from bot.domain.funnel import HELD
 from bot.rendering.home import render_home
 from bot.rendering.rich import View
 from bot.rendering.views_pages import HomeView, LeadLine
 from bot.services.deliver_types import Drop, Rendered
 from bot.services.present_parts import face_of, lines_of, local_day, reader_of
 from bot.services.work import Member, Work
-from storage import leads, reading
+from storage import leads, reading, waiting
 from storage.cards import CardRow
 from storage.deliveries import OutboxRow
 from storage.leads import LeadRow
@@ -43,7 +43,9 @@ def home_view(work: Work, member: Member, *, offer_sample: bool = False) -> View
         team = _pressing(work, lines_of(work, team_leads(work, member)))
     reviews = None
     if may(member.roles, _NO_LEAD, Deed.SEE_REVIEW_LIST):
-        reviews = lines_of(work, leads.list_in_status(work.conn, [Status.REVIEW]))
+        found = waiting.list_reviews(work.conn)
+        imported = {lead.id: "imported" for lead in found if lead.reason == waiting.IMPORTED}
+        reviews = lines_of(work, found, notes=imported)
     view = HomeView(
         reader=reader_of(work, member),
         name=member.name,
@@ -53,7 +55,8 @@ def home_view(work: Work, member: Member, *, offer_sample: bool = False) -> View
         team=tuple(team) if team is not None else None,
         team_total=len(team) if team is not None else 0,
         reviews=tuple(reviews) if reviews is not None else None,
-        reviews_total=len(reviews) if reviews is not None else 0,
+        reviews_total=waiting.count_reviews(work.conn) if reviews is not None else 0,
+        waiting=waiting.count_waiting(work.conn) if reviews is not None else 0,
         away_until=away_until(work, member),
         first_visit=_is_first_visit(work, member),
         offer_absence=may(member.roles, _NO_LEAD, Deed.SET_OWN_ABSENCE),

@@ -18,6 +18,7 @@ from bot.rendering.lists import (
     render_breach_list,
     render_handover_list,
     render_offer_list,
+    render_reminder_list,
 )
 from bot.rendering.notices import render_delivery_failure, render_news_line
 from bot.rendering.views_pages import BreachList, DeliveryFailure, HandoverList, OfferList
@@ -35,7 +36,9 @@ from storage.leads import LeadRow
 _WHATS = {
     "lead_card": "offer",
     "offers_list": "list",
+    "released_list": "list",
     "breach_list": "list",
+    "reminders_list": "list",
     "handover": "list",
     "reminder": "reminder",
     "nudge": "reminder",
@@ -46,31 +49,72 @@ _WHATS = {
 }
 
 
+#: What an offer of a list may still want of its rep: an answer, or a first call.
+_ON_LIST = frozenset({Status.OFFERED, Status.ACCEPTED})
+#: Ends of an offer that are no answer of its rep.
+_LOST = frozenset({"lapsed", "withdrawn", "reassigned"})
+
+
 def _named(row: OutboxRow, card: CardRow | None) -> Mapping[str, Any]:
     """What a list names: an edit carries nothing itself, its card does."""
     return {**row.data, **(card.data if card is not None else {})}
 
 
 def offers_list(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:
-    """More than five offers to one rep: those that still wait for an answer, soonest due first."""
+    """More than five offers to one rep: those that wait for an answer, soonest due first, and those that were
+    accepted, until somebody made contact."""
+    return _offers(work, row, card, imported=False)
+
+
+def released_list(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:
+    """Imported leads that waited until this rep was free: the same list, which says what they are."""
+    return _offers(work, row, card, imported=True)
+
+
+def _offers(work: Work, row: OutboxRow, card: CardRow | None, *, imported: bool) -> Rendered | Drop:
     ids = [str(i) for i in _named(row, card).get("offer_ids", ())]
     made = offers.read_many(work.conn, ids)
     found = leads.list_by_ids(work.conn, [offer.lead_id for offer in made.values()])
     by_lead = {lead.id: lead for lead in found}
-    waiting = {
+    named = [made[i] for i in ids if i in made]
+    # An accepted one has no card of its own, and a call is owed: it stays until the first touch.
+    held = {  # in the order in which they were offered: imported ones best first
         offer.lead_id: offer.id
-        for offer in made.values()
-        if offer.state == "open" and is_held(by_lead[offer.lead_id], offer)
+        for offer in named
+        if by_lead[offer.lead_id].state in _ON_LIST and is_held(by_lead[offer.lead_id], offer)
     }
-    if card is None and not waiting:
+    if card is None and not any(by_lead[i].state is Status.OFFERED for i in held):
         return Drop("offers_over")
+    # On a phone the list is all they see before they choose: why each one is worth a call.
+    why = {lead.id: str(lead.reasons[0]) for lead in found if lead.reasons}
     lines = [  # the reader knows who holds them
         replace(line, holder="")
-        for line in lines_of(work, [by_lead[i] for i in waiting], ids=waiting)
+        for line in lines_of(work, [by_lead[i] for i in held], ids=held, notes=why)
     ]
+    lines.sort(key=lambda line: line.status is not Status.OFFERED)  # stable: by due time within
     reader = reader_of(work, work.roster.by_id.get(row.person_id or 0))
-    body = render_offer_list(OfferList(reader, tuple(lines), len(lines)))
-    return Rendered(body, closed=not waiting)
+    gone = sum(1 for o in named if o.accepted_at is None and o.state in _LOST)
+    view = OfferList(reader, tuple(lines), len(lines), imported, len(named) - gone, gone)
+    body = render_offer_list(view)
+    return Rendered(body, closed=not held)
+
+
+def reminders_list(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:
+    """More than five reminders for one rep: what still waits for them, soonest due first."""
+    named = _named(row, card)
+    found = [clocks.read_clock(work.conn, int(i)) for i in named.get("clock_ids", ())]
+    running = {clock.lead_id for clock in found if clock is not None and clock.ended_at is None}
+    theirs = [
+        lead
+        for lead in leads.list_by_ids(work.conn, [int(i) for i in named.get("lead_ids", ())])
+        if lead.id in running and lead.owner_id == row.person_id and lead.state in HELD
+    ]
+    if card is None and not theirs:
+        return Drop("clocks_over")
+    lines = [replace(line, holder="") for line in lines_of(work, theirs)]
+    reader = reader_of(work, work.roster.by_id.get(row.person_id or 0))
+    body = render_reminder_list(OfferList(reader, tuple(lines), len(lines)))
+    return Rendered(body, closed=not theirs)
 
 
 def breach_list(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:
@@ -127,20 +171,22 @@ def handover(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Dro
     about = work.roster.by_id.get(int(named.get("about") or 0))
     found = leads.list_by_ids(work.conn, [int(i) for i in named.get("lead_ids", ())])
     theirs = [x for x in found if about and x.owner_id == about.id and x.state in HELD]
-    if about is None or (card is None and not theirs):
-        return Drop("handed_over")
     left = named.get("why") == "left"
-    ends = [end for start, end in about.absences if start <= work.now < end and end.year < 2100]
+    ends = [e for s, e in about.absences if s <= work.now < e] if about is not None else []
+    back = not left and not ends
+    if about is None or (card is None and (back or not theirs)):
+        return Drop("handed_over")
     view = HandoverList(
         reader=reader_of(work, work.roster.by_id.get(row.person_id or 0)),
         person=about.name,
         lines=tuple(lines_of(work, theirs)),
         total=len(theirs),
-        until=max(ends, default=None) if not left else None,
+        until=max((e for e in ends if e.year < 2100), default=None) if not left else None,
         left=left,
         moved_on=int(named.get("moved_on") or 0),
+        back=back,
     )
-    return Rendered(render_handover_list(view), closed=not theirs)
+    return Rendered(render_handover_list(view), closed=back or not theirs)
 
 
 def failure_notice(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:

@@ -2,7 +2,7 @@
 
 While a rep has the lead it changes fields, journal and card, never status or rep; a hand raise tightens the
 clock. In nurturing the lead is judged again; in a terminal status only a hand raise starts a new round. Older
-news never overwrites newer.
+news never overwrites newer. A lead that an import only told as history lives again when it sends something.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from bot.domain.funnel import HELD, TERMINAL, Status
 from bot.domain.lead import LeadFacts, Score
 from bot.domain.scoring import judge, pick_sla, score_lead
 from bot.playbook.conditions import rule_input
-from bot.services.judge_lead import judge_or_wait
+from bot.services.judge_lead import judge_or_wait, receive
 from bot.services.move_lead import redraw, write
+from bot.services.release_waiting import refresh_waiting
+from bot.services.revive_history import comes_back
 from bot.services.run_clocks import (
     calendar_for,
     clock_rule,
@@ -36,14 +38,22 @@ _NOT_NEWS = frozenset({"occurred_at", "extra", "score_reasons", "source", "exter
 
 
 def take_news(work: Work, lead: LeadRow, news: LeadFacts, news_key: str) -> bool:
-    """Apply news to a locked lead. False when it says nothing new: older than what is known, or the same."""
+    """Apply news to a locked lead. False when it says nothing new: older than what is known, or the same.
+
+    Of a lead of history nothing is too old: what a file knew says nothing about what the person did since.
+    """
+    told = lead.kind == "history"
     happened = news.occurred_at or work.now
     older = (happened, news_key) <= (lead.occurred_at, lead.news_key)
     known = lead.facts()
     merged = merge(news, known) if older else merge(known, news)
     merged = replace(merged, source=news.source, external_id=news.external_id)
     raises = judge(work.agreement, merged, Score(lead.score), rule_input).fast_lane
-    if older:
+    if told:
+        hand_raise = raises
+        if older:
+            happened, news_key = lead.occurred_at, lead.news_key
+    elif older:
         # Feeds overtake each other: a call asked for this morning counts, though this noon's visit came first.
         hand_raise = (
             raises
@@ -57,7 +67,7 @@ def take_news(work: Work, lead: LeadRow, news: LeadFacts, news_key: str) -> bool
     else:
         # The same hand raise told twice under two message ids is one hand raise.
         hand_raise = raises and happened > lead.occurred_at
-    if not hand_raise and replace(merged, occurred_at=known.occurred_at) == known:
+    if not told and not hand_raise and replace(merged, occurred_at=known.occurred_at) == known:
         # The same as known, but known to be true later: what happened in between is older news.
         leads.save_lead(work.conn, lead, occurred_at=happened, news_key=news_key)
         write(work, lead.id, "news", data={"applied": False, "source": news.source})
@@ -69,9 +79,14 @@ def take_news(work: Work, lead: LeadRow, news: LeadFacts, news_key: str) -> bool
         "news",
         data={"applied": True, "source": news.source, "hand_raise": hand_raise},
     )
+    if told:
+        saved = comes_back(work, saved, hand_raise=hand_raise)
     status = Status(saved.status)
     if status in HELD:
         _tell_holder(work, saved, hand_raise=hand_raise)
+    elif status is Status.RECEIVED and saved.waiting:
+        # Whoever asks to be called does not wait for a free rep any longer.
+        receive(work, saved) if hand_raise else refresh_waiting(work, saved)
     elif status is Status.RECEIVED:
         judge_or_wait(work, saved)
     elif status is Status.NURTURING:

@@ -90,6 +90,14 @@ def test_a_recycled_lead_is_nobodys_and_its_next_round_counts_anew() -> None:
     assert (woken.status, woken.round) == (Status.RECEIVED, 2)
 
 
+def test_a_lead_that_was_only_history_is_where_its_revival_says_and_goes_on_from_there() -> None:
+    told = entry("arrived", status="working", round=1, source="crm")
+    back = [told, entry("revived", **{"from": "working"}, status="nurturing")]
+    assert (replay(back).status, replay(back).rep_id) == (Status.NURTURING, None)
+    woken = replay([*back, moved(Status.RECEIVED, None, round_=2)])
+    assert (woken.status, woken.round) == (Status.RECEIVED, 2)
+
+
 @pytest.mark.parametrize(
     "kind",
     ["news", "judged", "clock_breached", "clock_excused", "step_fired", "step_superseded",
