@@ -1,4 +1,4 @@
-"""The HTTP routes: leads in, Slack in, health. Parse, call one service, answer.
+"""The HTTP routes: leads and touches in, Slack in, health. Parse, call one service, answer.
 
 Every intake request has come through the gate: its sender is known, its body within limits. What is not here: the
 gate, Bolt's listeners, the sandbox's routes.
@@ -6,7 +6,9 @@ gate, Bolt's listeners, the sandbox's routes.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +20,38 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bot.domain.activity import LeadName
 from bot.logs import get_logger
-from bot.services.receive_leads import Message, Received, receive_leads
+from bot.services.keep_message import PORTION, Received
+from bot.services.receive_leads import Message, receive_leads
 from bot.services.runtime import Runtime
+from bot.services.take_touches import (
+    TouchMessage,
+    name_of_activity,
+    names_of,
+    take_touches,
+)
+from bot.services.work import Work
 from handlers.doors import Authenticated, authenticated
-from handlers.intake_items import items_of
+from handlers.intake_items import items_of, touches_of
 from handlers.lead_body import TooMany
+from handlers.waiting_touches import WaitingTouches
 
 log = get_logger(__name__)
 
 RETRY_AFTER = "5"
+
+
+@dataclass(frozen=True, slots=True)
+class _Intake:
+    """What both doors need. `turn`: of all lists one at a time, so that they never take every writer of the pool."""
+
+    runtime: Runtime
+    waiting: WaitingTouches
+    turn: asyncio.Lock
+
+
+_Take = Callable[[_Intake, Authenticated], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +70,22 @@ def routes(runtime: Runtime, slack: AsyncApp | None, health: Health) -> list[Bas
     """All routes of the product."""
     handler = AsyncSlackRequestHandler(slack) if slack is not None else None
 
+    taken_in = _Intake(runtime, WaitingTouches(runtime), asyncio.Lock())
+
     async def leads(request: Request) -> Response:
+        return await intake(request, _receive)
+
+    async def touches(request: Request) -> Response:
+        return await intake(request, _take)
+
+    async def intake(request: Request, take: _Take) -> Response:
         found = authenticated(request.scope)
         if found is None:  # cannot happen behind the gate; never act on it
             return _error(401, "Not authenticated.")
-        waiting = await health.ready()
-        if waiting:
-            return _error(503, waiting[0], {"Retry-After": RETRY_AFTER})
-        return await _receive(runtime, found)
+        faults = await health.ready()
+        if faults:
+            return _error(503, faults[0], {"Retry-After": RETRY_AFTER})
+        return await take(taken_in, found)
 
     async def slack_events(request: Request) -> Response:
         if handler is None:
@@ -74,14 +106,15 @@ def routes(runtime: Runtime, slack: AsyncApp | None, health: Health) -> list[Bas
 
     return [
         Route("/leads", leads, methods=["POST"]),
+        Route("/touches", touches, methods=["POST"]),
         Route("/slack/events", slack_events, methods=["POST"]),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
     ]
 
 
-async def _receive(runtime: Runtime, found: Authenticated) -> Response:
-    items = items_of(found.data, source=found.source, now=runtime.clock.business())
+async def _receive(intake: _Intake, found: Authenticated) -> Response:
+    items = items_of(found.data, source=found.source, now=intake.runtime.clock.business())
     if isinstance(items, TooMany):
         return _error(413, items.sentence)
     message = Message(
@@ -92,13 +125,66 @@ async def _receive(runtime: Runtime, found: Authenticated) -> Response:
         items=() if found.parse_error else items,
         parse_error=found.parse_error,
     )
-    try:
-        received = await runtime.write(lambda work: receive_leads(work, message))
-    except (DBAPIError, PoolTimeout) as error:
-        # Nothing was stored, so nothing is acknowledged: the sender keeps the lead and comes again.
-        log.error("leads not stored", error=type(error).__name__)
-        return _error(503, "The database cannot be reached. Send it again.", {"Retry-After": "2"})
+    received = await _stored(
+        intake,
+        "leads",
+        len(message.items),
+        lambda work: receive_leads(work, message, most=PORTION),
+    )
+    if isinstance(received, Response):
+        return received
+    fresh = [
+        names_of(LeadName(item.facts.source, item.facts.external_id, item.facts.email))
+        for item, result in zip(message.items, received.results, strict=False)
+        if item.facts is not None and result["status"] in ("accepted", "updated")
+    ]
+    intake.waiting.look_soon(frozenset().union(*fresh))
     return _answer(received)
+
+
+async def _take(intake: _Intake, found: Authenticated) -> Response:
+    items = touches_of(found.data, source=found.source, now=intake.runtime.clock.business())
+    if isinstance(items, TooMany):
+        return _error(413, items.sentence)
+    message = TouchMessage(
+        source=found.source,
+        msg_id=found.msg_id,
+        sha256=found.sha256,
+        raw=found.body,
+        items=() if found.parse_error else items,
+        parse_error=found.parse_error,
+    )
+    received = await _stored(
+        intake,
+        "touches",
+        len(message.items),
+        lambda work: take_touches(work, message, most=PORTION),
+    )
+    if isinstance(received, Response):
+        return received
+    intake.waiting.look_soon(
+        frozenset(
+            name_of_activity(found.source, item.activity.external_id)
+            for item, result in zip(message.items, received.results, strict=False)
+            if item.activity is not None and result["status"] == "accepted"
+        )
+    )
+    return _answer(received)
+
+
+async def _stored(
+    intake: _Intake, door: str, many: int, use_case: Callable[[Work], Received]
+) -> Received | Response:
+    try:
+        while True:
+            async with intake.turn if many > 1 else nullcontext():
+                received = await intake.runtime.write(use_case)
+            if received.done:
+                return received
+    except (DBAPIError, PoolTimeout) as error:
+        # Not all of it was applied, so nothing is acknowledged: the sender keeps it and comes again.
+        log.error("message not stored", door=door, error=type(error).__name__)
+        return _error(503, "The database cannot be reached. Send it again.", {"Retry-After": "2"})
 
 
 def _answer(received: Received) -> Response:

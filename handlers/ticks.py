@@ -1,7 +1,9 @@
-"""The tick: fires what is due, and decides when to look again. APScheduler only rings the bell.
+"""The tick: fires what is due, gives waiting leads to free reps, and decides when to look again. APScheduler only
+rings the bell.
 
 Its job store loses jobs after a one-second pause and cannot be shared, so the one job is re-armed at the next due
-time, at most a second away; a commit that armed a timer rings too. What is not here: what a step does (`fire_timers`).
+time, at most a second away; a commit that armed a timer rings too. What is not here: what a step does (`fire_timers`),
+who gets what (`release_waiting`), which touches still wait for their lead (`waiting_touches`).
 """
 
 from __future__ import annotations
@@ -14,14 +16,19 @@ from datetime import datetime, timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
+from bot.services.act_once import forget_old
 from bot.services.fire_timers import BATCH, fire_due, until_next_due
 from bot.services.keep_watch import Watch, keep_watch
+from bot.services.release_waiting import Release
 from bot.services.runtime import Runtime
+from handlers.waiting_touches import WaitingTouches
 
 log = logging.getLogger(__name__)
 
 LONGEST_SLEEP = timedelta(seconds=1)
 SHORTEST_SLEEP = timedelta(milliseconds=20)
+#: How often notes of clicks that nobody needs any more are cleared away.
+CLEAR_EVERY = timedelta(minutes=10)
 _JOB = "tick"
 
 
@@ -44,6 +51,9 @@ class Ticker:
         self._ringing = False
         self._again = False
         self._stopped = False
+        self._release = Release()
+        self._touches = WaitingTouches(runtime)
+        self._clear_at = runtime.clock.real() + CLEAR_EVERY
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Real time of the last tick that ended well, for health.
         self.ticked_at: datetime | None = None
@@ -66,7 +76,7 @@ class Ticker:
             self._loop.call_soon_threadsafe(self._ring_now)
 
     async def tick(self) -> int:
-        """Fire all that is due now; how many timers were settled."""
+        """Fire all that is due now, then give waiting leads away; how many timers were settled, and leads given."""
         async with self._running:
             watch = await self._runtime.write(lambda work: keep_watch(work, self._worker))
             fired = 0
@@ -76,8 +86,32 @@ class Ticker:
                 if some < BATCH:
                     break
             self.ticked_at = self._runtime.clock.real()
+            fired += await self._give_waiting()
+        self._touches.look_if_due()
+        await self._clear_away()
         await self._on_watch(watch)
         return fired
+
+    async def _give_waiting(self) -> int:
+        given = 0
+        try:
+            for step in await self._runtime.read(self._release.plan):
+                given += await self._runtime.write(step)
+        except (
+            Exception
+        ):  # imported leads can wait: what fires on time, and health, must not wait for them
+            log.exception("waiting leads could not be released")
+        return given
+
+    async def _clear_away(self) -> None:
+        now = self._runtime.clock.real()
+        if now < self._clear_at:
+            return
+        self._clear_at = now + CLEAR_EVERY
+        try:
+            await self._runtime.write(forget_old)
+        except Exception:  # the next time does
+            log.exception("old notes could not be cleared away")
 
     def _ring_now(self) -> None:
         # Ringing during a tick is noted and done right after it.

@@ -35,6 +35,34 @@ def insert_touch(conn: Connection, **values: Any) -> int:
     return insert(conn, _touches, **values)
 
 
+def read_touch(conn: Connection, touch_id: int) -> TouchRow | None:
+    """One touch, withdrawn or not."""
+    row = conn.execute(select(_touches).where(_touches.c.id == touch_id)).one_or_none()
+    return as_row(TouchRow, row) if row is not None else None
+
+
+def save_touch(conn: Connection, touch_id: int, **changes: Any) -> TouchRow:
+    """Change a touch of a locked lead."""
+    row = conn.execute(
+        _touches.update().where(_touches.c.id == touch_id).values(**changes).returning(*_touches.c)
+    ).one()
+    return as_row(TouchRow, row)
+
+
+def list_touches(conn: Connection, lead_id: int, round_: int) -> list[TouchRow]:
+    """The touches of a round that were not withdrawn, by when they happened."""
+    rows = conn.execute(
+        select(_touches)
+        .where(
+            _touches.c.lead_id == lead_id,
+            _touches.c.round == round_,
+            _touches.c.state != "withdrawn",
+        )
+        .order_by(_touches.c.at, _touches.c.id)
+    )
+    return [as_row(TouchRow, row) for row in rows]
+
+
 def last_touch(conn: Connection, lead_id: int, round_: int) -> TouchRow | None:
     """The newest touch of this round that was not withdrawn."""
     row = conn.execute(
