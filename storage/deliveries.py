@@ -2,7 +2,7 @@
 
 A claim puts `fence + 1` on the row; every later write says `AND state = 'sending' AND fence = :mine`, so that a
 worker that lost its lease changes nothing. What is not here: deciding what to send (`outbox`), folding many rows
-into one list (`foldings`), talking to Slack.
+into one list (`foldings`), talking to Slack, the rows for the webhook receiver (`hooks`).
 
 **Order.** A lane (one conversation) has at most one row in flight. Its next row is the first by (priority, id) of
 those that are due: escalations before offers before edits before the rest, oldest first within each. A row that is
@@ -21,6 +21,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, true
 from sqlalchemy.exc import IntegrityError
 
+from storage import outbox
 from storage.models import Outbox
 from storage.rows import as_row, table_of
 
@@ -31,6 +32,8 @@ LEASE = timedelta(seconds=60)
 #: A reason that starts so: the message may have been posted although we were not told.
 IN_DOUBT = "in doubt"
 HOME = "home"
+#: Rows for the webhook receiver have a deliverer of their own.
+_SLACK = _outbox.c.way == outbox.SLACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def claim(
         wanted.append(and_(_outbox.c.edits, _outbox.c.template != HOME))
     if homes:
         wanted.append(_outbox.c.template == HOME)
-    busy = select(_outbox.c.lane).where(_outbox.c.state == "sending")
+    busy = select(_outbox.c.lane).where(_SLACK, _outbox.c.state == "sending")
     names = ["attempts", "priority", "id"] if probing else ["priority", "id"]
     place = func.row_number().over(
         partition_by=_outbox.c.lane, order_by=[_outbox.c[name] for name in names]
@@ -176,14 +179,14 @@ def read_backlog(conn: Connection, *, now: datetime, age: timedelta) -> Backlog:
         row.state: int(row.many)
         for row in conn.execute(
             select(_outbox.c.state, func.count().label("many"))
-            .where(_outbox.c.state.in_(("pending", "sending", "dead")))
+            .where(_SLACK, _outbox.c.state.in_(("pending", "sending", "dead")))
             .group_by(_outbox.c.state)
         )
     }
     late = conn.execute(
         select(func.count())
         .select_from(_outbox)
-        .where(_outbox.c.state.in_(("pending", "sending")), _outbox.c.show_at < now - age)
+        .where(_SLACK, _outbox.c.state.in_(("pending", "sending")), _outbox.c.show_at < now - age)
     ).scalar_one()
     return Backlog(
         pending=counts.get("pending", 0),
@@ -201,12 +204,15 @@ def read_delivery(conn: Connection, row_id: int) -> OutboxRow | None:
 
 def _is_due(now: datetime, real: datetime) -> ColumnElement[bool]:
     return and_(
-        _outbox.c.state == "pending", _outbox.c.show_at <= now, _outbox.c.not_before <= real
+        _SLACK,
+        _outbox.c.state == "pending",
+        _outbox.c.show_at <= now,
+        _outbox.c.not_before <= real,
     )
 
 
 def _is_expired(real: datetime) -> ColumnElement[bool]:
-    return and_(_outbox.c.state == "sending", _outbox.c.lease_until < real)
+    return and_(_SLACK, _outbox.c.state == "sending", _outbox.c.lease_until < real)
 
 
 def _end_expired_leases(conn: Connection, real: datetime) -> None:
@@ -220,7 +226,7 @@ def _end_expired_leases(conn: Connection, real: datetime) -> None:
 def end_leases_of_the_dead(conn: Connection, *, real: datetime) -> int:
     """End every lease now; how many. Only for a worker that is certainly alone and has claimed nothing yet: then
     whoever claimed them was killed, and nobody needs to wait for the lease to run out."""
-    return _put_back(conn, _outbox.c.state == "sending", real)
+    return _put_back(conn, and_(_SLACK, _outbox.c.state == "sending"), real)
 
 
 def _put_back(conn: Connection, which: ColumnElement[bool], real: datetime) -> int:

@@ -26,8 +26,12 @@ PRIORITY_OFFER = 2
 PRIORITY_EDIT = 3
 PRIORITY_REST = 4
 
+#: Ways out; each has its own deliverer.
+SLACK = "slack"
+HOOK = "hook"
+
 #: Cards that name many leads (see `foldings`), and for how long they are kept up to date.
-LISTS = ("offers_list", "breach_list")
+LISTS = ("offers_list", "released_list", "breach_list", "reminders_list")
 LIST_AGE = timedelta(days=1)
 
 
@@ -46,6 +50,7 @@ def enqueue_post(
     person_id: int | None = None,
     clock_id: int | None = None,
     data: Mapping[str, Any] | None = None,
+    way: str = SLACK,
 ) -> bool:
     """Decide that a message be posted once; False when it was decided before. `show_at`: not earlier (business)."""
     return insert_if_new(
@@ -67,6 +72,7 @@ def enqueue_post(
         show_at=show_at or now,
         not_before=real,
         delivery_id=str(uuid.uuid4()),
+        way=way,
     )
 
 
@@ -196,7 +202,12 @@ def _posts_under_way(conn: Connection, where: ColumnElement[bool]) -> list[Row[A
     that none of them is claimed and rendered before our change can be seen (PostgreSQL)."""
     rows = conn.execute(
         select(_outbox)
-        .where(where, _outbox.c.state.in_(("pending", "sending")), ~_outbox.c.edits)
+        .where(
+            where,
+            _outbox.c.way == SLACK,
+            _outbox.c.state.in_(("pending", "sending")),
+            ~_outbox.c.edits,
+        )
         .order_by(_outbox.c.id)
         .with_for_update()
     ).all()
@@ -230,18 +241,22 @@ def next_shown_at(conn: Connection, after: datetime) -> datetime | None:
     """When the next message that waits for an opening may be shown (business time)."""
     return conn.execute(
         select(func.min(_outbox.c.show_at)).where(
-            _outbox.c.state == "pending", _outbox.c.show_at > after
+            _outbox.c.way == SLACK, _outbox.c.state == "pending", _outbox.c.show_at > after
         )
     ).scalar_one_or_none()
 
 
 def count_due(conn: Connection, now: datetime) -> int:
-    """Messages that may be shown and are not settled yet."""
+    """Messages to Slack that may be shown and are not settled yet."""
     return int(
         conn.execute(
             select(func.count())
             .select_from(_outbox)
-            .where(_outbox.c.state.in_(("pending", "sending")), _outbox.c.show_at <= now)
+            .where(
+                _outbox.c.way == SLACK,
+                _outbox.c.state.in_(("pending", "sending")),
+                _outbox.c.show_at <= now,
+            )
         ).scalar_one()
     )
 
