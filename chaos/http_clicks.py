@@ -8,33 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import secrets
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from bot.demo import channels_of, people_of
+from chaos.batons import batons, ready, send_leads
 from chaos.books import Books, damage, misfits, open_books, step_faults, unguarded
 from chaos.clicks import Verdict
 from chaos.playbooks import agreement_of, playbook_text
-from chaos.race import ROOT, made_leads, near_order, race
-from chaos.signed import leads_request
+from chaos.race import made_leads, near_order, race
 from sandbox.app import Sandbox, SandboxConfig, create_sandbox
 from sandbox.clock import ManualClock
 from sandbox.config import DEFAULT_BOT_TOKEN
-from sandbox.server import free_socket, serve
+from sandbox.server import serve
 from storage.database import Database
-
-_READY_SECONDS = 60.0
-_BATCH = 50
 
 
 def http_click_race(url: str, folder: Path, *, offers: int, seed: int) -> Verdict:
@@ -70,9 +62,9 @@ async def _race(url: str, folder: Path, offers: int, seed: int) -> Verdict:
                 "BATON_INTAKE_SECRET": f"race:{intake}",
                 "BATON_PLAYBOOK": str(folder / "playbook.yaml"),
             }  # fmt: skip
-            with _batons(roles, env, folder) as addresses:
-                await _ready(session, addresses, folder)
-                await _send_leads(session, addresses[0], intake, offers)
+            with batons(roles, env, folder) as addresses:
+                await ready(session, addresses, folder)
+                await send_leads(session, addresses[0], intake, made_leads(offers))
                 clicks = _clicks(database)
                 began = time.monotonic()
                 sides = await asyncio.to_thread(
@@ -98,65 +90,6 @@ async def _race(url: str, folder: Path, offers: int, seed: int) -> Verdict:
         await sandbox.stop()
         database.dispose()
     return verdict
-
-
-@contextmanager
-def _batons(roles: list[str], env: dict[str, str], folder: Path) -> Iterator[list[str]]:
-    """One process a role, all started at once, and their addresses."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("BATON_", "SLACK_"))}
-    processes: list[subprocess.Popen[bytes]] = []
-    addresses: list[str] = []
-    try:
-        for number, role in enumerate(roles):
-            with free_socket() as sock:
-                port = int(sock.getsockname()[1])
-            addresses.append(f"http://127.0.0.1:{port}")
-            with (folder / f"log{number}").open("wb") as log:
-                processes.append(
-                    subprocess.Popen(
-                        [sys.executable, "-m", "bot", role],
-                        cwd=ROOT,
-                        env={**kept, **env, "HOST": "127.0.0.1", "PORT": str(port)},
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=log,
-                    )
-                )
-        yield addresses
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-async def _ready(session: aiohttp.ClientSession, addresses: list[str], folder: Path) -> None:
-    began = time.monotonic()
-    for number, address in enumerate(addresses):
-        while True:
-            try:
-                async with session.get(f"{address}/readyz") as answer:
-                    if answer.status == 200:
-                        break
-            except aiohttp.ClientError:
-                pass
-            if time.monotonic() - began > _READY_SECONDS:
-                log = (folder / f"log{number}").read_text()[-3000:]
-                raise RuntimeError(f"Baton did not start:\n{log}")
-            await asyncio.sleep(0.1)
-
-
-async def _send_leads(session: aiohttp.ClientSession, address: str, secret: str, many: int) -> None:
-    leads = made_leads(many)
-    for start in range(0, many, _BATCH):
-        body, headers = leads_request(secret, f"m-{start}", leads[start : start + _BATCH])
-        async with session.post(f"{address}/leads", data=body, headers=headers) as answer:
-            if answer.status != 202:
-                raise RuntimeError(f"leads were answered with {answer.status}")
 
 
 def _clicks(database: Database) -> list[tuple[list[Any], list[Any]]]:

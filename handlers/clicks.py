@@ -24,10 +24,11 @@ from bot.services import (
     review_lead,
     work_lead,
 )
+from bot.services.act_once import act_once
 from bot.services.answer_offer import Answer
 from bot.services.work import Member, Work
 from handlers.desk import Desk, member_of, sentence_of
-from handlers.payloads import Click, read_click
+from handlers.payloads import Click, once_key, read_click
 
 Deed = Callable[[Work, Member | None, str], Answer]
 View = dict[str, Any]
@@ -62,6 +63,7 @@ FORMS: Mapping[ActionId | More, OpenForm] = {
     More.GIVE_BACK: present_forms.give_back_form,
     ActionId.LEAD_CLOSE: present_forms.close_form,
     More.WHY: present_forms.why_modal,
+    ActionId.LIST_WHY: present_forms.why_modal,
     ActionId.ESCALATION_REASSIGN: present_forms.reassign_form,
     More.MORE_TIME: present_forms.extend_form,
     More.EXCUSE: present_forms.excuse_form,
@@ -96,7 +98,8 @@ async def on_click(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
     click = read_click(body)
     entry = known(click)
     if entry is not None and entry in DEEDS:
-        sentence = await desk.runtime.write(lambda work: _do(work, click, DEEDS[entry]))
+        key = once_key(body)
+        sentence = await desk.runtime.write(lambda work: _do(work, click, DEEDS[entry], key))
     elif entry is not None and entry in FORMS:
         started = time.perf_counter()
         shown = await desk.runtime.read(lambda work: _form(work, click, FORMS[entry]))
@@ -116,9 +119,9 @@ async def on_click(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
 _TRIGGER_SECONDS = 2.5
 
 
-def _do(work: Work, click: Click, deed: Deed) -> str:
+def _do(work: Work, click: Click, deed: Deed, key: str) -> str:
     actor = member_of(work, click.user)
-    answer = deed(work, actor, click.id)
+    answer = act_once(work, key, lambda: deed(work, actor, click.id))
     return sentence_of(answer, work, actor) if isinstance(answer, Refusal) else ""
 
 

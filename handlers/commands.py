@@ -14,9 +14,10 @@ from bot.domain.absence import UnclearDate, parse_until
 from bot.domain.refusal import Refusal
 from bot.rendering.replies import render_absence_note, render_reply
 from bot.services import answer_queries, mark_absence
+from bot.services.act_once import act_once
 from bot.services.work import Member, Work
 from handlers.desk import Desk, member_of, sentence_of
-from handlers.payloads import text_at
+from handlers.payloads import once_key, text_at
 
 Message = dict[str, Any]
 MAX_TEXT = 200
@@ -37,7 +38,7 @@ async def on_baton(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
     word, _, rest = text.strip().partition(" ")
     if word.lower() in ("away", "back"):
         message = await desk.runtime.write(
-            lambda work: _absence(work, user, word.lower(), rest.strip())
+            lambda work: _absence(work, user, word.lower(), rest.strip(), once_key(body))
         )
     else:
         message = await desk.runtime.read(
@@ -46,7 +47,7 @@ async def on_baton(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
     await ack(response_type="ephemeral", **message)
 
 
-def _absence(work: Work, user: str, word: str, rest: str) -> Message:
+def _absence(work: Work, user: str, word: str, rest: str, key: str) -> Message:
     actor = member_of(work, user)
     about, words = _about(work, actor, rest)
     until = None
@@ -55,9 +56,17 @@ def _absence(work: Work, user: str, word: str, rest: str) -> Message:
             until = parse_until(words, work.now, about.zone)
         except UnclearDate as unclear:
             return render_reply(str(unclear))
-        answer = mark_absence.go_away(work, actor, about, until)
-    else:
-        answer = mark_absence.come_back(work, actor, about)
+    answer = act_once(
+        work,
+        key,
+        lambda: (
+            mark_absence.go_away(work, actor, about, until)
+            if word == "away"
+            else mark_absence.come_back(work, actor, about)
+        ),
+    )
+    if answer is None:
+        answer = Refusal("already_done")
     if isinstance(answer, Refusal):
         return render_reply(sentence_of(answer, work, actor))
     return render_absence_note(answer)

@@ -59,4 +59,4 @@ def _user_changed(work: Work, user: str, *, deleted: bool) -> None:
 
 async def on_app_removed(event: Mapping[str, Any]) -> None:
     """Nothing can be delivered any more: leads keep coming in, rows wait, an admin must act."""
-    log.error("the app was removed from the workspace", extra={"event": text_at(event, "type")})
+    log.error("the app was removed from the workspace", extra={"what": text_at(event, "type")})

@@ -14,10 +14,11 @@ from bot.domain.refusal import Refusal
 from bot.rendering.ids import CallbackId
 from bot.rendering.modals import modal_errors, render_notice_modal
 from bot.services import answer_offer, manage_lead, review_lead, work_lead
+from bot.services.act_once import act_once
 from bot.services.answer_offer import Answer
 from bot.services.work import Member, Work
 from handlers.desk import Desk, member_of, sentence_of
-from handlers.payloads import Form, read_form
+from handlers.payloads import Form, once_key, read_form
 
 Submit = Callable[[Work, Member | None, Form], Answer]
 
@@ -51,8 +52,8 @@ async def on_submit(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
     if submit is None:
         await ack()
         return
-    chosen = submit
-    errors, sentence = await desk.runtime.write(lambda work: _submit(work, form, chosen))
+    chosen, key = submit, once_key(body)
+    errors, sentence = await desk.runtime.write(lambda work: _submit(work, form, chosen, key))
     if errors:
         await ack(response_action="errors", errors=errors)
     elif sentence:
@@ -61,9 +62,9 @@ async def on_submit(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
         await ack(response_action="clear")
 
 
-def _submit(work: Work, form: Form, submit: Submit) -> tuple[dict[str, str], str]:
+def _submit(work: Work, form: Form, submit: Submit, key: str) -> tuple[dict[str, str], str]:
     actor = member_of(work, form.user)
-    answer = submit(work, actor, form)
+    answer = act_once(work, key, lambda: submit(work, actor, form))
     if not isinstance(answer, Refusal):
         return {}, ""
     return modal_errors(answer.code), sentence_of(answer, work, actor)

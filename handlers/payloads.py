@@ -5,6 +5,7 @@ What is not here: who may do what (services), what an action means (`clicks`, `f
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,6 +71,23 @@ def team_of(body: Mapping[str, Any]) -> str:
     return (
         text_at(body, "team", "id") or text_at(body, "team_id") or text_at(body, "user", "team_id")
     )
+
+
+def once_key(body: Mapping[str, Any]) -> str:
+    """What stays the same when Slack sends a payload again, over whatever line, and is another one at every click.
+
+    A trigger belongs to one doing of one person. "" without one: then nothing is known.
+    """
+    trigger = text_at(body, "trigger_id")
+    if not trigger:
+        return ""
+    parts = (
+        trigger, text_at(body, "user", "id") or text_at(body, "user_id"), text_at(body, "type"),
+        text_at(body, "actions", 0, "action_id"), text_at(body, "actions", 0, "value"),
+        text_at(body, "actions", 0, "selected_option", "value"), text_at(body, "view", "id"),
+        text_at(body, "command"), text_at(body, "text"),
+    )  # fmt: skip
+    return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

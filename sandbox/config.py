@@ -19,10 +19,20 @@ from sandbox.model import Channel, Person
 
 #: What the app's manifest asks for, in Slack's words.
 DEFAULT_SCOPES = frozenset(
-    {"chat:write", "commands", "users:read", "users:read.email", "im:write", "im:history"}
+    {
+        "chat:write",
+        "commands",
+        "users:read",
+        "users:read.email",
+        "im:write",
+        "im:history",
+        "channels:read",
+        "groups:read",
+    }
 )
 DEFAULT_COMMANDS = ("/lead", "/baton", "/leaderboard")
 DEFAULT_BOT_TOKEN = "xoxb-sandbox-0000-not-a-real-token"  # noqa: S105 (opens nothing)
+DEFAULT_APP_TOKEN = "xapp-sandbox-0000-not-a-real-token"  # noqa: S105 (opens nothing)
 
 
 class UnsafeSandbox(Exception):
@@ -51,6 +61,7 @@ class SandboxConfig:
 
     `public_url` is where the bot reaches the sandbox (for response_url), by default the host of `events_url`.
     `app_token`: Socket Mode for whoever opens it with this token; "": the bot is called over HTTP.
+    `socket_url` is where its WebSockets are reached, by default as everything else.
     `state_path`: keep messages, conversations, Home tabs and unread marks in this SQLite file.
     `record_path`: write every call as one JSON line. `history_limit`: most messages of one history page.
     `real` is the wall clock (signatures, triggers, rates); message times come from `clock`.
@@ -69,6 +80,7 @@ class SandboxConfig:
     team_name: str = "Acme"
     host: str = "127.0.0.1"
     public_url: str = ""
+    socket_url: str = ""
     state_path: Path | None = None
     record_path: Path | None = None
     scopes: frozenset[str] = DEFAULT_SCOPES
@@ -100,6 +112,7 @@ class SandboxConfig:
             ("events_url", urlsplit(self.events_url).hostname or ""),
             ("intake_url", urlsplit(self.intake_url).hostname or ""),
             ("public_url", urlsplit(self.base_url).hostname or ""),
+            ("socket_url", urlsplit(self.socket_url or self.base_url).hostname or ""),
         ):
             if not _is_loopback(host):
                 raise UnsafeSandbox(

@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 import aiohttp
 
 from sandbox.config import SandboxConfig
+from sandbox.faults import FaultPlan
 from sandbox.model import APP_ID
 from sandbox.sockets import NoSocket, Sockets
 
@@ -71,9 +72,9 @@ def webhook_signature(secret: str, message_id: str, timestamp: int, body: bytes)
 class Dispatcher:
     """Sends to the bot. `start` before the first use, `stop` after the last."""
 
-    def __init__(self, config: SandboxConfig) -> None:
+    def __init__(self, config: SandboxConfig, faults: FaultPlan) -> None:
         self._config = config
-        self.sockets = Sockets(config)
+        self.sockets = Sockets(config, faults)
         self._session: aiohttp.ClientSession | None = None
         self._retries: set[asyncio.Task[None]] = set()
 

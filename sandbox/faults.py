@@ -19,11 +19,13 @@ KINDS = (
     "accept_then_reset",  # done, the connection is dropped before the answer
     "accept_then_late",  # done, answered after `seconds`
 )
+#: Stands for a payload on its way over a WebSocket, where methods stand.
+SOCKET = "socket"
 
 
 @dataclass(slots=True)
 class Fault:
-    """One planned fault. `method` "*" means every method; `count` None: until it is cleared.
+    """One planned fault. `method` "*" means every method of the Web API; `count` None: until it is cleared.
 
     `probability` is drawn for each call; `skip` lets that many matching calls pass first.
     """
@@ -76,7 +78,7 @@ class FaultPlan:
     def take(self, method: str) -> Fault | None:
         """The fault for this call, if any. Each call counts once against the first plan that fits."""
         for fault in list(self.faults):
-            if fault.method not in (method, "*"):
+            if fault.method != method and (fault.method != "*" or method == SOCKET):
                 continue
             if fault.skip > 0:
                 fault.skip -= 1

@@ -48,6 +48,16 @@ def open_dm(call: Call) -> Reply:
     return {"channel": found, "no_op": known, "already_open": known}
 
 
+def channel_info(call: Call) -> Reply:
+    """conversations.info"""
+    channel_id = call.text("channel", required=True)
+    # A name is no id: Slack says so before it asks for a scope.
+    channel = conversation(call, channel_id)
+    scope = {"D": "im:read", "C": "channels:read"}.get(channel_id[:1], "groups:read")
+    _need(call, scope)
+    return {"channel": _channel_object(channel)}
+
+
 def history(call: Call) -> Reply:
     """conversations.history: newest first, replies only when they were broadcast."""
     channel = _readable(call)
@@ -187,6 +197,7 @@ def _channel_object(channel: Channel) -> dict[str, Any]:
 
 METHODS: dict[str, Method] = {
     "conversations.open": open_dm,
+    "conversations.info": channel_info,
     "conversations.history": history,
     "conversations.replies": replies,
     "users.info": user_info,

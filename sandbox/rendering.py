@@ -97,6 +97,7 @@ class PageModel:
             "me": self.me,
             "my_first_name": self.me.name.split()[0],
             "team_name": self.state.config.team_name,
+            "way": "Socket Mode" if self.state.config.app_token else "HTTP",
             "clock": self._clock(),
             "people": people,
             "guide": self._guide(people),

@@ -61,9 +61,9 @@ class Workspace(State):
     def __init__(self, config: SandboxConfig) -> None:
         super().__init__(config, Store(config.state_path))
         self.grants = Grants(config.team_id, config.trigger_seconds, config.real)
-        self.dispatch = Dispatcher(config)
-        self.recorder = Recorder(config.record_path)
         self.faults = FaultPlan()
+        self.dispatch = Dispatcher(config, self.faults)
+        self.recorder = Recorder(config.record_path)
 
     async def start(self) -> None:
         """Open the way to the bot; everybody has a conversation with it from the start."""

@@ -23,6 +23,8 @@ from tests.browser.slack_page import SlackPage, Watch
 ROOT = Path(__file__).parents[2]
 SCREENS = ROOT / "artifacts" / "screens"
 WIDTHS = {"wide": (1280, 850), "phone": (390, 844)}
+#: How Slack reaches Baton: on the desk by Socket Mode, as a newcomer has it, on the phone by signed requests.
+WAYS = {"wide": "socket", "phone": "http"}
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _FLAGS = (
     "--no-sandbox",
@@ -61,6 +63,7 @@ def running_demo(home: Path, width: str) -> Iterator[RunningDemo]:
         "PYTHONPATH": str(ROOT),
         "BATON_PLAYBOOK": str(ROOT / "playbook.yaml"),
         "BATON_RECORD_CALLS": str(calls),
+        **({"BATON_DEMO_SLACK": "http"} if WAYS[width] == "http" else {}),
     }
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
     url = f"http://127.0.0.1:{port}"
@@ -130,7 +133,8 @@ def chromium(driver: Playwright) -> Iterator[Browser]:
 def demo(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningDemo]:
-    """One demo on a desk and one on a phone; tests share it, those that move the clock come last."""
+    """One demo on a desk, over Socket Mode, and one on a phone, over HTTP; tests share it, those that move the clock
+    come last."""
     with running_demo(tmp_path_factory.mktemp(f"demo-{request.param}"), request.param) as running:
         yield running
 

@@ -1,30 +1,28 @@
 """Socket Mode: the same Baton, reached over a real WebSocket that it opens itself; also when the line breaks.
 
-What is not here: what clicks, forms and commands do (their own tests, over HTTP).
+What is not here: what clicks, forms and commands do (their own tests, over HTTP), a Slack that behaves badly
+(`test_socket_lines`), several Batons (`test_two_batons`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from aiohttp import web
 from slack_bolt.adapter.socket_mode.async_internals import run_async_bolt_app
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 from slack_sdk.socket_mode.request import SocketModeRequest
 
-from handlers import socket_mode
+from handlers import socket_line, socket_mode
 from handlers.socket_mode import SocketMode
 from sandbox.answers import TROUBLE
 from sandbox.dispatch import Answer
+from sandbox.faults import SOCKET
 from sandbox.sockets import Sockets
 from tests.story import Story
 from tests.story_house import story_of
@@ -33,8 +31,9 @@ APP_TOKEN = "xapp-sandbox-1-not-a-real-token"
 
 
 @pytest_asyncio.fixture
-async def by_socket(database_url: str) -> AsyncIterator[Story]:
-    """A story whose Slack comes in by Socket Mode; the line stands."""
+async def by_socket(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Story]:
+    """A story whose Slack comes in by Socket Mode; the line stands, and stays the only one."""
+    monkeypatch.setattr(socket_mode, "STAGGER", 600.0)
     async with story_of(database_url, name="socket_mode", app_token=APP_TOKEN) as told:
         await line_stands(told)
         yield told
@@ -57,10 +56,10 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def line_stands(story: Story) -> None:
-    """Slack sees exactly one connection, and Baton that it stands; who we are is known."""
+async def line_stands(story: Story, lines: int = 1) -> None:
+    """Slack sees exactly so many connections, and Baton that they stand; who we are is known."""
     await until(lambda: story.house.identity is not None)
-    await until(lambda: len(sockets(story).lines) == 1 and baton_end(story).connected)
+    await until(lambda: len(sockets(story).lines) == baton_end(story).connected == lines)
 
 
 # --- the same as over HTTP -------------------------------------------------------------------------------
@@ -136,30 +135,80 @@ async def test_the_line_is_cut_between_two_clicks(by_socket: Story) -> None:
     assert by_socket.status("Globex") == "nurturing"
 
 
+@pytest_asyncio.fixture
+async def two_lines(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Story]:
+    """As always, only that the second line does not wait a few seconds."""
+    monkeypatch.setattr(socket_mode, "STAGGER", 0.0)
+    monkeypatch.setattr(socket_mode, "LINGER", 0.1)
+    async with story_of(database_url, name="socket_mode", app_token=APP_TOKEN) as told:
+        await line_stands(told, lines=2)
+        yield told
+
+
 async def test_sent_away_by_slack_it_opens_the_new_line_first_and_answers_on_the_old(
-    by_socket: Story, monkeypatch: pytest.MonkeyPatch
+    two_lines: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await by_socket.lead_arrives("Globex")
-    card = await by_socket.expect_dm("ann", "Globex")
-    (old,) = sockets(by_socket).lines
+    await two_lines.lead_arrives("Globex")
+    card = await two_lines.expect_dm("ann", "Globex")
     let_go = asyncio.Event()
 
     async def slowly(*arguments: Any) -> Any:
         await let_go.wait()
         return await run_async_bolt_app(*arguments)
 
-    monkeypatch.setattr(socket_mode, "run_async_bolt_app", slowly)
-    click = asyncio.create_task(click_of(by_socket, card.ts))
-    await until(lambda: bool(old.waiting))
-    await sockets(by_socket).ask_to_leave()
-    await until(lambda: len(sockets(by_socket).lines) == 2)
-    assert baton_end(by_socket).connected
+    monkeypatch.setattr(socket_line, "run_async_bolt_app", slowly)
+    click = asyncio.create_task(click_of(two_lines, card.ts))
+    await until(lambda: any(line.waiting for line in sockets(two_lines).lines))
+    (old,) = [line for line in sockets(two_lines).lines if line.waiting]
+    await sockets(two_lines).ask_to_leave("warning", old)
+    seen: list[int] = []
+
+    def renewed() -> bool:
+        seen.append(sum(not line.leaving for line in sockets(two_lines).lines if line is not old))
+        return seen[-1] == 2
+
+    await until(renewed)
+    assert old in sockets(two_lines).lines  # and still there: the new one came first
+    await until(lambda: baton_end(two_lines).connected == 2)
     let_go.set()
 
     assert (await click).ok
-    assert by_socket.status("Globex") == "accepted"
-    await line_stands(by_socket)
-    assert old not in sockets(by_socket).lines
+    assert two_lines.status("Globex") == "accepted"
+    await line_stands(two_lines, lines=2)
+    assert old not in sockets(two_lines).lines
+
+
+async def test_both_lines_are_used_and_it_does_not_matter_which_one(two_lines: Story) -> None:
+    for number in range(3):
+        assert "Nothing waits" in (await two_lines.command("ann", "/lead mine")).text, number
+    await two_lines.lead_arrives("Globex")
+    card = await two_lines.expect_dm("ann", "Globex")
+    form = await card.click("Reject…")  # opened over one line, sent over the other
+    assert await form.submit(reason="bad_data") == {}
+    assert two_lines.status("Globex") == "review"
+    assert sorted(line.taken for line in sockets(two_lines).lines) == [2, 3]
+
+
+async def test_a_payload_that_slack_sends_again_acts_once(two_lines: Story) -> None:
+    """The line breaks after the commit, before the ack; nothing but the note of the payload fences an undo."""
+    await two_lines.lead_arrives("Globex")
+    card = await two_lines.expect_dm("ann", "Globex")
+    await card.click("Accept")
+    await card.click("Log email")
+    await card.choose("Log meeting")
+    assert two_lines.lead("Globex").touches == 2
+
+    two_lines.workspace.faults.add(SOCKET, "accept_then_reset")
+    await card.click("Undo log")
+
+    assert sockets(two_lines).resent == 1
+    assert two_lines.lead("Globex").touches == 1
+    await line_stands(two_lines, lines=2)
+
+    two_lines.workspace.faults.add(SOCKET, "accept_then_reset")
+    said = (await two_lines.command("ann", "/baton away until friday")).text
+    assert said == "That is done already. Nothing has changed."
+    assert "You are away until" in (await two_lines.home("ann")).text
 
 
 async def test_a_click_in_hand_is_answered_before_baton_stops(
@@ -172,7 +221,7 @@ async def test_a_click_in_hand_is_answered_before_baton_stops(
         await asyncio.sleep(0.3)
         return await run_async_bolt_app(*arguments)
 
-    monkeypatch.setattr(socket_mode, "run_async_bolt_app", slowly)
+    monkeypatch.setattr(socket_line, "run_async_bolt_app", slowly)
     (line,) = sockets(by_socket).lines
     click = asyncio.create_task(click_of(by_socket, card.ts))
     await until(lambda: bool(line.waiting))
@@ -210,8 +259,8 @@ async def test_without_a_line_readyz_complains_but_leads_are_taken(
     status, body = await by_socket.get("/readyz")
     assert status == 503
     assert body["faults"] == [
-        "No Socket Mode connection for 30 seconds (Slack refuses SLACK_APP_TOKEN: invalid_auth): "
-        "clicks and commands fail."
+        "No Socket Mode connection for 30 seconds (Slack refuses SLACK_APP_TOKEN, invalid_auth: make a new app-level "
+        "token with connections:write in the app's settings): clicks and commands fail."
     ]
     await by_socket.lead_arrives("Globex")
     await by_socket.expect_dm("ann", "Globex")
@@ -222,99 +271,6 @@ async def test_a_short_gap_is_no_fault(by_socket: Story) -> None:
     await until(lambda: not baton_end(by_socket).connected)
 
     assert baton_end(by_socket).faults() == []
-
-
-# --- a Slack that behaves badly --------------------------------------------------------------------------
-
-
-@dataclass
-class BadSlack:
-    """Hands out addresses; each WebSocket is greeted, told `says`, and then hears nothing more; no pong, either."""
-
-    says: list[dict[str, Any]] = field(default_factory=list)
-    answers_pings: bool = False
-    handshake: int = 101
-    tickets: list[str] = field(default_factory=list)
-    url: str = ""
-
-    async def open(self, request: web.Request) -> web.Response:
-        assert request.headers["Authorization"] == f"Bearer {APP_TOKEN}"
-        address = f"ws{self.url.removeprefix('http')}/line/ticket-{len(self.tickets)}"
-        return web.json_response({"ok": True, "url": address})
-
-    async def line(self, request: web.Request) -> web.StreamResponse:
-        self.tickets.append(request.path)
-        if self.handshake != 101:
-            return web.Response(status=self.handshake)
-        socket = web.WebSocketResponse(autoping=self.answers_pings)
-        await socket.prepare(request)
-        for message in ({"type": "hello"}, *self.says):
-            await socket.send_json(message)
-        async for _ in socket:
-            pass
-        return socket
-
-
-@asynccontextmanager
-async def bad_slack(slack: BadSlack, pulse: float = 0.1) -> AsyncIterator[SocketMode]:
-    app = web.Application()
-    app.router.add_post("/api/apps.connections.open", slack.open)
-    app.router.add_get("/line/{ticket}", slack.line)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    slack.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    bolt = AsyncApp(signing_secret="none", token="xoxb-none")
-    ours = SocketMode(bolt, APP_TOKEN, base_url=f"{slack.url}/api/", pulse=pulse)
-    ours.start()
-    try:
-        yield ours
-    finally:
-        await ours.stop()
-        await runner.cleanup()
-
-
-async def test_a_line_that_fell_silent_is_replaced() -> None:
-    slack = BadSlack()
-    async with bad_slack(slack):
-        await until(lambda: len(slack.tickets) >= 2)
-
-
-async def test_a_quiet_line_that_answers_pings_stays() -> None:
-    slack = BadSlack(answers_pings=True)
-    async with bad_slack(slack, pulse=0.4) as ours:
-        await asyncio.sleep(1.5)
-        assert ours.connected
-        assert len(slack.tickets) == 1
-
-
-async def test_each_try_asks_for_an_address_of_its_own_and_none_gets_into_the_log(
-    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    slack = BadSlack(handshake=403)
-    async with bad_slack(slack) as ours:
-        await until(lambda: len(slack.tickets) >= 2)
-        assert not ours.connected
-    assert len(set(slack.tickets)) == len(slack.tickets)
-
-    logged = capsys.readouterr().out + caplog.text
-    assert "the WebSocket was refused with status 403" in logged
-    assert "ticket-" not in logged
-    assert APP_TOKEN not in logged
-
-
-async def test_let_in_and_sent_away_again_and_again_is_not_connected(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(socket_mode, "SILENT", 0.2)
-    slack = BadSlack(says=[{"type": "disconnect", "reason": "link_disabled"}])
-    async with bad_slack(slack) as ours:
-        await until(lambda: len(slack.tickets) >= 2)
-        await until(lambda: bool(ours.faults()))
-        assert "switched off in the app's settings" in ours.faults()[0]
-        assert len(slack.tickets) < 6  # it does not storm in
 
 
 # --- Slack's end -----------------------------------------------------------------------------------------
@@ -358,7 +314,7 @@ async def test_an_event_that_is_not_acked_comes_again(
         return BoltResponse(status=500) if len(tries) < 3 else BoltResponse(status=200)
 
     by_socket.workspace.config.ack_seconds = 0.1
-    monkeypatch.setattr(socket_mode, "run_async_bolt_app", no_answer_at_first)
+    monkeypatch.setattr(socket_line, "run_async_bolt_app", no_answer_at_first)
     await by_socket.workspace.open_home(by_socket.user("ann"))
     await until(lambda: len(tries) == 3)
 
