@@ -1,8 +1,8 @@
 """The tables, declared once. Hot paths write them by Core; `migrations/` must lead to exactly this.
 
 Personal data lives in `leads`, `notes`, `people`, `histories` and `inbox.raw`; everything else holds ids.
-Constraints are the idempotency: see the unique keys. What is not here: queries; what came in and how
-(`models_intake`, which belongs to the same metadata).
+Constraints are the idempotency: see the unique keys. What is not here: queries; what came in from
+outside and who listens there (`models_intake`, which belongs to the same metadata).
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class LeadKeys(Base):
     """The names the outside world has for a lead."""
 
     __tablename__ = "lead_keys"
-    __table_args__ = (UniqueConstraint("source", "external_id"),)
+    __table_args__ = (UniqueConstraint("source", "external_id"), Index(None, "external_id"))
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     source: Mapped[str] = mapped_column(String(80))
@@ -228,7 +228,7 @@ class Timers(Base):
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     lead_id: Mapped[int | None] = mapped_column(ForeignKey("leads.id"))
-    subject_kind: Mapped[str] = mapped_column(String(16))  # clock, lead
+    subject_kind: Mapped[str] = mapped_column(String(16))  # clock, lead, test
     subject_id: Mapped[int]
     step: Mapped[str] = mapped_column(String(120))
     generation: Mapped[int]
@@ -287,20 +287,6 @@ class Outbox(Base):
     slack_channel: Mapped[str] = mapped_column(String(32), default="")
     slack_ts: Mapped[str] = mapped_column(String(32), default="")
     way: Mapped[str] = mapped_column(String(8), default="slack")
-
-
-class Receivers(Base):
-    """How the webhook receiver behaves, one row per address (its hash: an address may hold a key). Real times."""
-
-    __tablename__ = "receivers"
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    url_sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    failing_since: Mapped[datetime | None]
-    failures: Mapped[int] = mapped_column(default=0)  # in a row
-    last_failure: Mapped[str] = mapped_column(String(200), default="")
-    last_ok_at: Mapped[datetime | None]
-    disabled_at: Mapped[datetime | None]
 
 
 class Cards(Base):

@@ -1,4 +1,4 @@
-"""The tables of what comes in from outside: messages, reported activities, imported files and their past.
+"""The tables at the border: messages, reported activities, imported files and their past; who listens outside.
 
 What is not here: what becomes of it (`models`), queries.
 """
@@ -98,3 +98,17 @@ class ImportFaults(Base):
     import_id: Mapped[int] = mapped_column(ForeignKey("imports.id"))
     line: Mapped[int]
     reason: Mapped[str] = mapped_column(Text)
+
+
+class Receivers(Base):
+    """How the webhook receiver behaves, one row per address (its hash: an address may hold a key). Real times."""
+
+    __tablename__ = "receivers"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    url_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    failing_since: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)  # in a row
+    last_failure: Mapped[str] = mapped_column(String(200), default="")
+    last_ok_at: Mapped[datetime | None]
+    disabled_at: Mapped[datetime | None]

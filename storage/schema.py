@@ -15,6 +15,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
+from storage import search_index
 from storage.database import Database
 from storage.revisions import HEAD, SchemaMismatch, current, require_head
 
@@ -56,6 +57,8 @@ def _move(database: Database, move: _Move, revision: str) -> list[str]:
         config.set_main_option("script_location", str(_STEPS).replace("%", "%%"))
         config.attributes.update(connection=conn, on_version_apply=note)
         move(config, revision)
+        if move is command.upgrade:
+            search_index.ensure(conn)  # lost, or without the means for it until now
     return taken
 
 

@@ -1,19 +1,15 @@
 """What people ask: `/lead …`, `/baton help`, App Home. Read-only; each field as `access` says.
 
-Answers are messages only the asker sees. What is not here: wording (`bot.rendering.replies`), one
+Answers are messages only the asker sees. What is not here: finding leads (`find_leads`), wording
+(`bot.rendering.replies`), one
 lead's fields (`present_lookup`), `/baton away | back` (`mark_absence`).
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-
-from rapidfuzz import fuzz, process
-
 from bot.domain.access import Bond, Deed, may
 from bot.domain.agreement import Role
-from bot.domain.funnel import OPEN, Status
+from bot.domain.funnel import Status
 from bot.domain.refusal import Refusal
 from bot.rendering import wording
 from bot.rendering.replies import (
@@ -28,22 +24,17 @@ from bot.rendering.replies import (
 from bot.rendering.rich import Message, View
 from bot.rendering.views_pages import LeadLine, LeadMatches, LeadTable
 from bot.services import present_home
+from bot.services.find_leads import find_leads
 from bot.services.present_forms import no_member
 from bot.services.present_lookup import summary_of, why_of
 from bot.services.present_parts import lines_of, reader_of
 from bot.services.refuse import bonds_of
 from bot.services.work import Member, Work
-from storage import leads
-from storage.leads import LeadRow, fold
+from storage import leads, waiting
+from storage.leads import LeadRow
+from storage.searching import MOST
 
 _NO_LEAD = frozenset({Bond.NONE})
-#: Below this a slip of the finger and another word look the same.
-_FUZZY_FROM = 4
-_ALIKE = 80
-#: Those about as much alike as the best one are shown too.
-_NEAR_BEST = 6
-_MOST = 20
-_DIGITS = 5
 _QUERY_MAX = 200
 
 
@@ -142,8 +133,11 @@ def _overdue(work: Work, actor: Member) -> Message:
     if may(actor.roles, _NO_LEAD, Deed.SEE_TEAM):
         lines |= {x.id: x for x in lines_of(work, present_home.team_leads(work, actor))}
     if may(actor.roles, _NO_LEAD, Deed.SEE_REVIEW_LIST):
-        waiting = leads.list_in_status(work.conn, [Status.REVIEW, Status.RECEIVED])
-        lines |= {x.id or f"lead:{n}": x for n, x in enumerate(lines_of(work, waiting))}
+        here = [
+            *waiting.list_reviews(work.conn),
+            *leads.list_in_status(work.conn, [Status.RECEIVED]),
+        ]
+        lines |= {x.id or f"lead:{n}": x for n, x in enumerate(lines_of(work, here))}
     late = [line for line in lines.values() if _is_late(work, line)]
     late.sort(key=lambda line: line.due or work.now)
     table = LeadTable(reader_of(work, actor), "overdue", tuple(late), len(late))
@@ -169,81 +163,15 @@ def _not_allowed(work: Work, actor: Member, who: str) -> Message:
 def _look_up(work: Work, actor: Member, query: str, *, why: bool = False) -> Message:
     found = find_leads(work, query)
     deed = Deed.SEE_WHY if why else Deed.SEE_STATUS
-    found = [x for x in found if may(actor.roles, bonds_of(work, actor, x), deed)]
-    if len(found) == 1:
+    # A test is nobody else's business, and nobody's once it is over.
+    real = [x for x in found.leads if x.kind != "test" or x.owner_id == actor.id]
+    seen = [x for x in real if may(actor.roles, bonds_of(work, actor, x), deed)]
+    total = found.total - len(found.leads) + len(seen)
+    if len(seen) == 1 == total:
         if why:
-            return render_why(why_of(work, actor, found[0]))
-        return render_lead_summary(summary_of(work, actor, found[0]))
-    shown = lines_of(work, found[:_MOST])
-    return render_lead_matches(
-        LeadMatches(reader_of(work, actor), query, tuple(map(_line, shown)), len(found))
-    )
-
-
-def _line(line: LeadLine) -> LeadLine:
-    """Several matches: enough to tell them apart."""
-    return replace(line, note="")
-
-
-def find_leads(work: Work, query: str) -> list[LeadRow]:
-    """Leads by id, e-mail, phone, company or person; open ones first, then the newest.
-
-    All words must occur; when nothing has them, a phone number in another spelling, then words that
-    are nearly right.
-    """
-    folded = fold(query)
-    if not folded:
-        return []
-    found = _by_id(work, folded) or _by_words(work, folded) or _by_phone(work, folded)
-    found = found or _by_likeness(work, folded)
-    return sorted(found, key=lambda lead: (lead.state not in OPEN, -lead.id))
-
-
-def _by_id(work: Work, query: str) -> list[LeadRow]:
-    """`#12`; a bare number is rather a phone number or somebody's key."""
-    if not re.fullmatch(r"#[0-9]{1,15}", query):
-        return []
-    lead = leads.read_lead(work.conn, int(query[1:]))
-    return [lead] if lead is not None and lead.kind != "history" else []
-
-
-def _by_words(work: Work, query: str) -> list[LeadRow]:
-    """The phrase as it stands, else every word of it somewhere."""
-    found = leads.search_leads(work.conn, [query])
-    if found or " " not in query:
-        return found
-    words = query.split()
-    wide = leads.search_leads(work.conn, [max(words, key=len)])
-    return [lead for lead in wide if all(word in _text_of(lead) for word in words)]
-
-
-def _text_of(lead: LeadRow) -> str:
-    facts = lead.facts()
-    parts = (facts.name, lead.company, lead.email, lead.phone, lead.external_id)
-    return fold(" ".join(part for part in parts if part))
-
-
-def _by_phone(work: Work, query: str) -> list[LeadRow]:
-    digits = _digits(query)
-    if len(digits) < _DIGITS or re.search(r"[^\W\d]", query):
-        return []
-    ids = [i for i, text in leads.list_search_texts(work.conn) if digits in _digits(text)]
-    found = leads.list_by_ids(work.conn, ids[:_MOST])
-    return [x for x in found if x.kind != "history" and digits in _digits(x.phone)]
-
-
-def _digits(text: str) -> str:
-    """A leading 00 is a plus."""
-    return re.sub(r"\D", "", re.sub(r"^\s*00", "", text))
-
-
-def _by_likeness(work: Work, query: str) -> list[LeadRow]:
-    if len(query) < _FUZZY_FROM:
-        return []
-    texts = dict(leads.list_search_texts(work.conn))
-    ranked = process.extract(
-        query, texts, scorer=fuzz.partial_ratio, score_cutoff=_ALIKE, limit=_MOST
-    )
-    best = max((score for _, score, _ in ranked), default=0)
-    ids = [lead_id for _, score, lead_id in ranked if score >= best - _NEAR_BEST]
-    return [lead for lead in leads.list_by_ids(work.conn, ids) if lead.kind != "history"]
+            return render_why(why_of(work, actor, seen[0]))
+        return render_lead_summary(summary_of(work, actor, seen[0]))
+    notes = {lead.id: wording.IMPORTED for lead in seen if lead.kind == "history"}
+    shown = lines_of(work, seen, notes=notes)
+    reader, most = reader_of(work, actor), min(total, MOST)
+    return render_lead_matches(LeadMatches(reader, query, tuple(shown), most, total > MOST, why))

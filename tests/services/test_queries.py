@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,8 +13,8 @@ from bot.rendering.rich import Message
 from bot.services import answer_offer, answer_queries, manage_lead, present_forms, review_lead
 from bot.services import present_review_forms as review_forms
 from bot.services.answer_queries import lead_command
-from storage import people
-from tests.services.desk_kit import Desk, labels
+from storage import leads, people, searching
+from tests.services.desk_kit import JANA, Desk, labels
 
 STRANGERS = ("ben", "eve", "will")
 EVERYBODY = ("ann", "ben", "eve", "dana", "will", "vera", "carl", "olga", "sam", "ada")
@@ -138,7 +139,8 @@ def test_relation_follows_offer_and_team(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "query",
     ["globex", "GLOBEX gmbh", "jana", "novak globex", "jana.novak@globex.example", "+43 1 555 0100",
-     "0043 1 5550100", "globx", "Jana Nowak", "glbex gmbh", "#1"],
+     "0043 1 5550100", "(01) 555-0100", "globx", "Jana Nowak", "Nowak, Jana", "glbex gmbh",
+     "Jána NOVÁK", "ja", "nov glo", "#1"],
 )  # fmt: skip
 def test_a_lead_is_found_by_whatever_people_type(desk: Desk, query: str) -> None:
     desk.arrives()
@@ -164,6 +166,40 @@ def test_several_matches_are_listed_open_ones_first(desk: Desk) -> None:
     said = ask(desk, "will", "globex")
     assert said["text"].startswith("2 leads for “globex”. Which one?")
     assert "555 0100" not in str(said)
+    assert [b["accessory"]["text"]["text"] for b in said["blocks"][1:3]] == ["Open", "Open"]
+    why = ask(desk, "dana", "why globex")["blocks"][1]["accessory"]
+    assert (why["action_id"], why["text"]["text"]) == ("list_why", "Why?")
+    assert isinstance(desk.do(present_forms.why_modal, "dana", why["value"]), dict)
+
+
+def test_a_pasted_key_is_that_lead_though_others_hold_it_too(desk: Desk) -> None:
+    desk.arrives(external_id="660128")
+    desk.arrives(external_id="6601287", email="max@globex.example", first_name="Max")
+    assert ask(desk, "ann", "660128")["text"].startswith("Jana Novak")
+
+
+def test_imported_history_is_found_after_the_living_and_named_so(desk: Desk) -> None:
+    old = replace(JANA, external_id="old", email="", first_name="Hanna", last_name="Berg")
+    with desk.work() as work:
+        leads.insert_lead(work.conn, old, now=work.now, kind="history", news_key="")
+    assert "(imported history)" in ask(desk, "ann", "hanna")["text"]
+    desk.arrives()
+    listed = str(ask(desk, "ann", "globex")["blocks"])
+    assert listed.index("Jana") < listed.index("Hanna") < listed.index("imported history")
+
+
+def test_very_many_matches_show_the_first_and_ask_for_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (searching, answer_queries):
+        monkeypatch.setattr(module, "MOST", 20)
+    with desk.work() as work:
+        for n in range(22):
+            other = replace(JANA, external_id=f"x{n}", email="")
+            leads.insert_lead(work.conn, other, now=work.now, kind="live", news_key="")
+    said = ask(desk, "ann", "globex")
+    assert said["text"].startswith("More than 20 leads for “globex”. Which one?")
+    assert "and many more: write more of the name" in str(said["blocks"])
 
 
 # ------------------------------------------------------------------ lists
