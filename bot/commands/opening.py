@@ -5,6 +5,8 @@ Everything that may be wrong with them becomes one sentence (`plainly`). What is
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +16,7 @@ from sqlalchemy import exc
 
 from bot.clock import Clock
 from bot.commands.failing import CommandFault
+from bot.demo_home import demo_database_url, demo_home, demo_is_there
 from bot.domain.agreement import Agreement
 from bot.logs import redact
 from bot.playbook.loading import LoadResult, load_playbook
@@ -46,17 +49,29 @@ def database_of(settings: Settings) -> Database:
     """The database that the environment names; nothing is opened yet."""
     try:
         return Database(settings.database_url.get_secret_value())
-    except (exc.ArgumentError, ModuleNotFoundError):
+    except (exc.ArgumentError, ModuleNotFoundError, ValueError):
         # The message of the error may hold the address, and that a password.
         raise CommandFault(
             "DATABASE_URL cannot be used: write sqlite:///baton.db or postgresql://user:password@host/name."
         ) from None
 
 
+def database_or_demo(settings: Settings) -> tuple[Database, bool]:
+    """The database to look at, and whether it is the demo's: without DATABASE_URL and without Slack's token that of a
+    demo that was started here. Whoever uses this says which one it is."""
+    home = demo_home()
+    named = "DATABASE_URL" in os.environ
+    if settings.slack_mode != "sandbox" or named or not demo_is_there(home):
+        return database_of(settings), False
+    return Database(demo_database_url(home)), True
+
+
 @contextmanager
 def opened_database(settings: Settings) -> Iterator[Database]:
-    """The database, with the tables of this Baton in it."""
-    database = database_of(settings)
+    """The database, with the tables of this Baton in it. The demo's is named: nobody should take it for theirs."""
+    database, demo = database_or_demo(settings)
+    if demo:
+        print(f"in the demo's database, {demo_home() / 'baton.db'}", file=sys.stderr)
     try:
         database.check()
         require_head(database)
@@ -71,6 +86,7 @@ def opened_runtime(
 ) -> Iterator[Runtime]:
     """A runtime for `write_now` and `read_now`. In the sandbox business time is what its page moved it to."""
     runtime = Runtime(database, Clock(), agreement, movable_clock=settings.slack_mode == "sandbox")
+    runtime.tells_crm = bool(settings.webhook_url)
     try:
         yield runtime
     finally:

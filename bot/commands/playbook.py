@@ -14,6 +14,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bot.commands.checking import print_findings
+from bot.commands.failing import CommandFault
 from bot.commands.opening import loaded_playbook, opened_database, opened_runtime, plainly
 from bot.commands.wording import counted
 from bot.services.apply_playbook import apply_playbook, apply_to_running
@@ -21,7 +22,7 @@ from bot.services.work import Work
 from bot.settings import Settings, load_settings
 from storage import people
 from storage.database import Database
-from storage.playbooks import PlaybookRow, newest_playbook
+from storage.playbooks import PlaybookRow, newest_playbook, version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,25 @@ def _apply(settings: Settings, database: Database, path: Path, running: bool) ->
     with opened_runtime(settings, database, result.agreement) as runtime:
         done = runtime.write_now(change)
     _print_change(path, done)
+    _print_start(settings.playbook, path, database, result.sha256)
     return 0
+
+
+def _print_start(named: Path, applied: Path, database: Database, sha256: str) -> None:
+    """Which file counts at the next start, when that is not the one that was applied."""
+    if named.resolve() == applied.resolve():
+        return
+    try:
+        other = loaded_playbook(named)[1]
+    except CommandFault:
+        print(f"  Baton starts with {named}, which cannot be read: set BATON_PLAYBOOK={applied}")
+        return
+    if other.agreement is None or other.sha256 == sha256:
+        return
+    with database.read() as conn:
+        known = version_of(conn, other.sha256)
+    when = "At the next start" if known is None else f"Once {named} changes, at the next start"
+    print(f"  {when} Baton takes {named} again: set BATON_PLAYBOOK={applied}")
 
 
 def _print_change(path: Path, done: _Change) -> None:

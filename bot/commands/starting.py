@@ -5,6 +5,11 @@ What is not here: the single roles (`serving`).
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from bot.commands.serving import serve
 from bot.demo import serve_demo
 from bot.serving import serve_all
@@ -16,9 +21,15 @@ def run() -> int:
     return serve(_all_or_demo)
 
 
-def demo() -> int:
-    """Print the address to open; refuses to run beside a real token."""
-    return serve(serve_demo)
+def demo(
+    *,
+    fresh: Annotated[
+        bool,
+        Parameter(help="Forget what happened in the demo before.", negative="", show_default=False),
+    ] = False,
+) -> int:
+    """Print the address to open; refuses to run beside a real token, and --fresh beside a running demo."""
+    return serve(partial(serve_demo, fresh=True) if fresh else serve_demo)
 
 
 def _all_or_demo(settings: Settings) -> int:

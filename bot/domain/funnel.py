@@ -79,6 +79,7 @@ class Action(StrEnum):
     RESOLVE = "resolve"
     DISQUALIFY = "disqualify"
     WAKE = "wake"
+    END_TEST = "end_test"
 
 
 _S = Status
@@ -172,6 +173,10 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(Action.DISQUALIFY, {_S.SCRUB, _S.NURTURING}, {Actor.MARKETING}, {_S.DISQUALIFIED}),
     _row(Action.DISQUALIFY, set(OPEN), {Actor.CRM}, {_S.DISQUALIFIED}),
     _row(Action.WAKE, {_S.NURTURING, _S.LOST, _S.DISQUALIFIED}, {Actor.SYSTEM}, {_S.RECEIVED}),
+    # Leads of kind `test` only: what would hand them on ends them.
+    _row(Action.END_TEST, set(OPEN), {Actor.SYSTEM}, {_S.DISQUALIFIED}),
+    _row(Action.END_TEST, {_S.OFFERED}, {Actor.REP}, {_S.DISQUALIFIED}),
+    _row(Action.END_TEST, {_S.ACCEPTED}, {Actor.OWNER}, {_S.DISQUALIFIED}),
 )
 
 

@@ -213,9 +213,16 @@ class SlackGateway:
     async def _call(
         self, method: Callable[..., Awaitable[Any]], **arguments: Any
     ) -> Mapping[str, Any]:
-        """One request; `from None` because the causes carry URLs, headers and bodies."""
+        """One request, and what was answered."""
+        return (await self._ask(method, **arguments))[0]
+
+    async def _ask(
+        self, method: Callable[..., Awaitable[Any]], **arguments: Any
+    ) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+        """The answer and its headers; `from None` because the causes carry URLs, headers and bodies."""
         try:
-            answer = (await method(**arguments)).data
+            response = await method(**arguments)
+            answer, headers = response.data, response.headers
         except SlackApiError as error:
             raise _failure_of(error.response) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -227,7 +234,7 @@ class SlackGateway:
             raise SlackInDoubt(type(error).__name__) from None
         if not isinstance(answer, Mapping):
             raise SlackInDoubt("an answer that is no JSON object")
-        return answer
+        return answer, headers
 
 
 def _failure_of(response: Any) -> SlackFailure:
