@@ -24,7 +24,10 @@ _PLAIN = (
     ("web", "serving:web", "Take leads and clicks; workers run elsewhere (PostgreSQL only)."),
     ("worker", "serving:worker", "Fire timers and deliver to Slack (PostgreSQL only)."),
     ("migrate", "migrating:migrate", "Bring the database's tables up to date."),
+    ("import", "importing:import_", "Take an export: as history, as offers, or for review."),
+    ("audit", "auditing:audit", "Count leads that sales never touched, by team, source and age."),
     ("check", "checking:check", "Name every fault of a playbook, with its line."),
+    ("doctor", "doctor:doctor", "Name what is wrong with this installation; send a [TEST] lead."),
     ("manifest", "manifest:manifest", "Print the manifest to create the Slack app from."),
 )
 _PLAYBOOK = (
@@ -34,6 +37,12 @@ _QUARANTINE = (
     ("list", "quarantine:list_", "What lies in quarantine, oldest first."),
     ("show", "quarantine:show", "One message with its body as it came (personal data)."),
     ("replay", "quarantine:replay", "Apply again what was quarantined, its cause mended."),
+    ("drop", "quarantine:drop", "Give one message up: its body is deleted."),
+)
+_WEBHOOK = (
+    ("test", "webhook:test", "Send the receiver of changes a signed test event now."),
+    ("status", "webhook:status", "How the receiver behaves, what waits for it."),
+    ("enable", "webhook:enable", "Send to it again after Baton stopped doing so."),
 )
 
 
@@ -47,11 +56,14 @@ def build_app() -> App:
     )
     playbook = App(name="playbook", help="Put a changed playbook in force.")
     quarantine = App(name="quarantine", help="Messages with leads that could not be used.")
-    for group, commands in ((app, _PLAIN), (playbook, _PLAYBOOK), (quarantine, _QUARANTINE)):
+    webhook = App(name="webhook", help="The receiver that is told of every change.")
+    groups = ((app, _PLAIN), (playbook, _PLAYBOOK), (quarantine, _QUARANTINE), (webhook, _WEBHOOK))
+    for group, commands in groups:
         for place, (name, path, about) in enumerate(commands):
             group.command(f"bot.commands.{path}", name=name, help=about, sort_key=place)
     app.command(playbook)
     app.command(quarantine)
+    app.command(webhook)
     return app
 
 
@@ -62,7 +74,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
             tokens, exit_on_error=False, print_error=False, result_action="return_value"
         )
     except CycloptsError as error:
-        return _tell([f"{' '.join(str(error).split())} Help: baton --help"])
+        line = " ".join(("baton", *(error.command_chain or ())))
+        return _tell([f"{' '.join(str(error).split())} Help: {line} --help"])
     except CommandFault as fault:
         return _tell(fault.sentences)
     except KeyboardInterrupt:

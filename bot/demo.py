@@ -1,4 +1,4 @@
-"""The demo: Baton on SQLite beside the sandbox workspace, in one process, over real HTTP on loopback.
+"""The demo: Baton on SQLite beside the sandbox workspace, in one process, over real Socket Mode and HTTP on loopback.
 
 The only module of the product that imports `sandbox`. What is not here: the story it tells first (`demo_story`).
 """
@@ -18,24 +18,23 @@ from pathlib import Path
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from bot.demo_home import demo_database_url, demo_home, forget_demo
 from bot.demo_story import begin_at, tell_story
 from bot.domain.agreement import Agreement
 from bot.logs import configure_logging
 from bot.services.move_lead import REDRAW_STEP
 from bot.services.runtime import Runtime
 from bot.services.work import Work
-from bot.serving import CannotServe, make_runtime, run_server, worker_lock
+from bot.serving import CannotServe, bound, make_runtime, run_server, worker_lock
 from bot.settings import Credential, Settings
 from bot.wiring import House, SlackAccess
 from sandbox.app import Sandbox, SandboxConfig, create_sandbox
-from sandbox.config import DEFAULT_BOT_TOKEN, UnsafeSandbox
+from sandbox.config import DEFAULT_APP_TOKEN, DEFAULT_BOT_TOKEN, UnsafeSandbox
 from sandbox.model import Channel, Person
 from storage import clocks, outbox, playbooks
 from storage.database import Database
 from storage.schema import migrate
 
-#: Where the demo keeps what happened; BATON_DEMO_HOME names another folder.
-HOME = Path("var/demo")
 #: Many steps at most in one move of the clock: a move must end.
 MOST_STEPS = 500
 CHANNEL_NAMES = {"marketing": "lead-review"}
@@ -98,26 +97,33 @@ def next_step(work: Work) -> datetime | None:
     return min(times, default=None)
 
 
-def serve_demo(settings: Settings, home: Path | None = None) -> int:
-    """`baton demo`, and `baton run` without Slack tokens."""
-    home = home or Path(os.environ.get("BATON_DEMO_HOME") or HOME)
+def serve_demo(settings: Settings, home: Path | None = None, *, fresh: bool = False) -> int:
+    """`baton demo`, and `baton run` without Slack tokens. `fresh`: what happened before is forgotten."""
+    home = home or demo_home()
     if settings.slack_bot_token is not None:
         raise CannotServe(
             "The demo does not start beside a real Slack token: unset SLACK_BOT_TOKEN."
         )
+    way = os.environ.get("BATON_DEMO_SLACK", "") or "socket"
+    if way not in ("socket", "http"):
+        raise CannotServe("BATON_DEMO_SLACK is either socket (Socket Mode, the default) or http.")
+    if fresh and "DATABASE_URL" in os.environ:
+        raise CannotServe("--fresh empties the demo's own database only: unset DATABASE_URL.")
     configure_logging("WARNING")
     home.mkdir(parents=True, exist_ok=True)
     database = _database(settings, home)
-    migrate(database)
-    with worker_lock(database):
+    with worker_lock(database), bound(settings, "make run") as sockets:
+        if fresh:
+            forget_demo(home)
+        migrate(database)
         runtime = make_runtime(settings, database, movable_clock=True)
         try:
             start_in_hours(runtime)
             # An experiment wants an empty workspace: BATON_DEMO_STORY=off.
             story = os.environ.get("BATON_DEMO_STORY", "") != "off"
-            demo = Demo(settings, runtime, home, story=story)
+            demo = Demo(settings, runtime, home, story=story, by_http=way == "http")
             print(_welcome(settings, home), flush=True)  # noqa: T201 - the address to open is this command's output
-            return run_server(demo.asgi, settings.host, settings.port, date_header=False)
+            return run_server(demo.asgi, sockets, date_header=False)
         except UnsafeSandbox as unsafe:
             raise CannotServe(str(unsafe)) from None
         finally:
@@ -128,7 +134,7 @@ def _database(settings: Settings, home: Path) -> Database:
     """The demo keeps to itself: its own file unless DATABASE_URL says otherwise."""
     if "DATABASE_URL" in os.environ:
         return Database(settings.database_url.get_secret_value())
-    return Database(f"sqlite:///{home / 'baton.db'}")
+    return Database(demo_database_url(home))
 
 
 def _welcome(settings: Settings, home: Path) -> str:
@@ -143,11 +149,21 @@ def _welcome(settings: Settings, home: Path) -> str:
 
 
 class Demo:
-    """Baton and the sandbox joined: one ASGI app, one loop, everything between them over HTTP."""
+    """Baton and the sandbox joined: one ASGI app, one loop, everything between them over the network.
+
+    As with the real Slack, clicks and commands come in by Socket Mode; `by_http`: as signed requests.
+    """
 
     def __init__(
-        self, settings: Settings, runtime: Runtime, home: Path | None, *, story: bool = True
+        self,
+        settings: Settings,
+        runtime: Runtime,
+        home: Path | None,
+        *,
+        story: bool = True,
+        by_http: bool = False,
     ) -> None:
+        app_token = "" if by_http else DEFAULT_APP_TOKEN
         self.runtime = runtime
         self.clock = MovableClock(runtime)
         self._tells = story
@@ -162,6 +178,7 @@ class Demo:
                 people=people_of(runtime.agreement),
                 channels=channels_of(runtime.agreement),
                 clock=self.clock,
+                app_token=app_token,
                 team_name=runtime.agreement.company,
                 host=settings.host,
                 state_path=home / "workspace.db" if home else None,
@@ -170,9 +187,14 @@ class Demo:
         )
         credentials = (*settings.intake_secrets, Credential("sandbox", SecretStr(intake)))
         self.house = House(
-            settings.model_copy(update={"intake_secrets": credentials}),
+            settings.model_copy(update={"intake_secrets": credentials, **_only_near(settings)}),
             runtime,
-            SlackAccess(SecretStr(DEFAULT_BOT_TOKEN), SecretStr(signing), f"{url}/api/"),
+            SlackAccess(
+                SecretStr(DEFAULT_BOT_TOKEN),
+                SecretStr(signing),
+                f"{url}/api/",
+                SecretStr(app_token) if app_token else None,
+            ),
             more_routes=self.sandbox.routes,
             around=self._around,
             spacing=timedelta(milliseconds=30),
@@ -193,6 +215,13 @@ class Demo:
     async def _story(self) -> None:
         if self._tells:
             await tell_story(self.house, self.sandbox.workspace.post_lead, self.clock)
+
+
+def _only_near(settings: Settings) -> dict[str, object]:
+    """The demo's leads are made up: only a receiver in our own network (by plain http) hears of them, no real CRM."""
+    if settings.webhook_url.startswith("http://"):
+        return {}
+    return {"webhook_url": "", "webhook_secret": None}
 
 
 def start_in_hours(runtime: Runtime) -> None:
@@ -260,4 +289,7 @@ def channels_of(agreement: Agreement) -> list[Channel]:
 
 def _record_path() -> Path | None:
     folder = os.environ.get("BATON_RECORD_CALLS", "")
-    return Path(folder) / f"demo-{os.getpid()}.jsonl" if folder else None
+    if not folder:
+        return None
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return Path(folder) / f"demo-{os.getpid()}.jsonl"

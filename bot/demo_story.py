@@ -117,7 +117,7 @@ async def tell_story(house: House, post: PostLead, clock: Moves) -> None:
     At the end: Ann has a fresh card from somebody who asked for a call; Ben one that Cleo left lying, and
     their manager Dana knows; marketing has one to review; others are in work, asleep, or in Singapore.
     """
-    if await house.runtime.read(lambda work: bool(leads.search_leads(work.conn, [], limit=1))):
+    if await house.runtime.read(lambda work: leads.has_any(work.conn)):
         return
     while (await post(WORKED))[0] != 202:  # the server is starting, or people are being looked up
         await asyncio.sleep(0.2)

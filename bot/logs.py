@@ -42,6 +42,21 @@ _QUIET = (
 )
 
 
+#: What our log lines say beside their words, by `extra`: ids, counts, codes. Nothing that a library adds.
+_OURS = (
+    "version",
+    "item",
+    "lead",
+    "attempt",
+    "count",
+    "failure",
+    "inbox",
+    "what",
+    "team",
+    "reference",
+)
+
+
 def redact(text: str) -> str:
     """`text` without Slack tokens, webhook secrets, bearer tokens, passwords in URLs, and e-mail
     addresses."""
@@ -57,6 +72,7 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None) -> None
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.stdlib.ExtraAdder(allow=_OURS),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]

@@ -6,11 +6,13 @@ What is not here: what the roles do (`wiring`), the demo (`demo`).
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import logging
 import signal
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -41,17 +43,17 @@ def serve_all(settings: Settings) -> int:
     if database.is_sqlite:
         migrate(database)
     with worker_lock(database):
-        return _serve(settings, database, web=True, worker=True)
+        return _serve(settings, database, "run", web=True, worker=True)
 
 
 def serve_web(settings: Settings) -> int:
     """`baton web`: takes leads and clicks; needs PostgreSQL, because a worker runs elsewhere."""
-    return _serve(settings, _shared_database(settings), web=True, worker=False)
+    return _serve(settings, _shared_database(settings), "web", web=True, worker=False)
 
 
 def serve_worker(settings: Settings) -> int:
     """`baton worker`: fires timers and delivers; needs PostgreSQL."""
-    return _serve(settings, _shared_database(settings), web=False, worker=True)
+    return _serve(settings, _shared_database(settings), "worker", web=False, worker=True)
 
 
 def open_database(settings: Settings) -> Database:
@@ -61,12 +63,44 @@ def open_database(settings: Settings) -> Database:
     return database
 
 
-def run_server(app: ASGIApp, host: str, port: int, *, date_header: bool = True) -> int:
+@contextmanager
+def bound(settings: Settings, command: str) -> Iterator[list[socket.socket]]:
+    """The sockets of HOST and PORT, before anything is said or started. `command` is for the advice."""
+    host, port = settings.host, settings.port
+    with ExitStack() as stack:
+        try:
+            taken = [stack.enter_context(one) for one in _sockets(host, port)]
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                other = port + 1 if port < 65_535 else port - 1
+                raise CannotServe(
+                    f"Port {port} is taken. Another one: PORT={other} {command}"
+                ) from None
+            raise CannotServe(
+                f"HOST {host}, PORT {port} cannot be used: {error.strerror or error}."
+            ) from None
+        yield taken
+
+
+def _sockets(host: str, port: int) -> Iterator[socket.socket]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        one = socket.socket(family, kind, protocol)
+        try:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind(address)
+        except OSError:
+            one.close()
+            raise
+        yield one
+
+
+def run_server(app: ASGIApp, sockets: list[socket.socket], *, date_header: bool = True) -> int:
     """Serve until a signal; requests and sends in flight get time to end."""
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         log_config=None,
         server_header=False,
         date_header=date_header,
@@ -80,7 +114,7 @@ def run_server(app: ASGIApp, host: str, port: int, *, date_header: bool = True) 
     server = uvicorn.Server(config)
     # uvicorn shuts down in order, then raises the signal once more: to whoever started us that looks like a crash.
     signal.signal(signal.SIGTERM, _leave)
-    asyncio.run(server.serve())
+    asyncio.run(server.serve(sockets))
     return 0 if server.started else 1
 
 
@@ -102,7 +136,7 @@ def worker_lock(database: Database) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise CannotServe(
-                f"Another Baton runs on {name}. SQLite serves one process; use PostgreSQL for several."
+                f"Another Baton runs on {name}. Stop it first: SQLite serves one process, PostgreSQL several."
             ) from None
         yield
 
@@ -116,10 +150,9 @@ def _shared_database(settings: Settings) -> Database:
     return database
 
 
-def _serve(settings: Settings, database: Database, *, web: bool, worker: bool) -> int:
+def _serve(settings: Settings, database: Database, command: str, *, web: bool, worker: bool) -> int:
     configure_logging()
     require_head(database)
-    runtime = make_runtime(settings, database)
     token = settings.slack_bot_token
     if token is None:
         raise CannotServe(
@@ -131,11 +164,13 @@ def _serve(settings: Settings, database: Database, *, web: bool, worker: bool) -
         settings.slack_api_url,
         settings.slack_app_token,  # set: Socket Mode
     )
-    house = House(settings, runtime, access, web=web, worker=worker)
-    try:
-        return run_server(house.asgi, settings.host, settings.port)
-    finally:
-        runtime.close()
+    with bound(settings, f"baton {command}") as sockets:
+        runtime = make_runtime(settings, database)
+        try:
+            house = House(settings, runtime, access, web=web, worker=worker)
+            return run_server(house.asgi, sockets)
+        finally:
+            runtime.close()
 
 
 def make_runtime(settings: Settings, database: Database, *, movable_clock: bool = False) -> Runtime:

@@ -10,8 +10,10 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
@@ -26,6 +28,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 SlackMode = Literal["sandbox", "http", "socket"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_SHORTEST_TOKEN = 16
 _TOKEN = re.compile(r"[\x21-\x2b\x2d-\x7e]{16,200}")  # visible ASCII without the comma
 _SECRET_PREFIX = "whsec_"  # noqa: S105  # the format's prefix, no secret
 
@@ -75,7 +78,8 @@ class Settings(BaseSettings):
     intake_tokens: Annotated[tuple[Credential, ...], NoDecode] = Field(
         default=(), validation_alias="BATON_INTAKE_TOKEN"
     )
-    webhook_url: str = Field(default="", validation_alias="BATON_WEBHOOK_URL")
+    #: May hold a key in its path or query: never shown whole.
+    webhook_url: str = Field(default="", validation_alias="BATON_WEBHOOK_URL", repr=False)
     webhook_secret: SecretStr | None = Field(default=None, validation_alias="BATON_WEBHOOK_SECRET")
     base_url: str = Field(default="", validation_alias="BATON_BASE_URL")
     host: str = "127.0.0.1"
@@ -104,7 +108,7 @@ class Settings(BaseSettings):
             raise ValueError(f"must start with {prefix}")
         return token
 
-    @field_validator("slack_api_url", "webhook_url", "base_url")
+    @field_validator("slack_api_url", "base_url")
     @classmethod
     def _web_address(cls, url: str, info: ValidationInfo) -> str:
         if url and not re.match(r"https?://[^/\s]+", url):
@@ -113,6 +117,21 @@ class Settings(BaseSettings):
         if info.field_name == "slack_api_url":
             return url.rstrip("/") + "/"
         return url.rstrip("/")
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _receiver_address(cls, url: str) -> str:
+        # Kept as it is: a slash at its end means something to some receivers.
+        if url and (fault := _receiver_fault(url)):
+            raise ValueError(fault)
+        return url
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _receiver_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and (fault := _secret_fault(secret.get_secret_value())):
+            raise ValueError(fault)
+        return secret
 
     @field_validator("intake_secrets", mode="before")
     @classmethod
@@ -133,6 +152,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "SLACK_BOT_TOKEN needs SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _receiver_is_whole(self) -> Self:
+        if bool(self.webhook_url) != (self.webhook_secret is not None):
+            given, missing = "BATON_WEBHOOK_URL", "BATON_WEBHOOK_SECRET"
+            if self.webhook_secret is not None:
+                given, missing = missing, given
+            raise ValueError(f"{given} needs {missing} beside it")
         return self
 
 
@@ -172,6 +200,34 @@ def _secret_fault(secret: str) -> str:
     return "" if 24 <= length <= 64 else f"the secret has {length} bytes, it must have 24 to 64"
 
 
+def _receiver_fault(url: str) -> str:
+    """What is wrong with the address of the webhook receiver, without quoting it; "" when nothing is.
+
+    That a *name* over plain http leads into our own network can only be seen when it is looked up: at every call.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "is no web address"
+    if parts.scheme not in {"https", "http"} or not host or re.search(r"[\s\x00-\x1f]", url):
+        return "must be a web address that starts with https:// or http://"
+    if parts.username is not None or parts.password is not None:
+        return "must not hold a user name or password: the receiver knows Baton by the signature"
+    if parts.fragment:
+        return "must not have a part after #"
+    if parts.scheme == "http" and _is_public(host):
+        return "http:// is for your own network only: use https://"
+    return ""
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return False
+
+
 def _token_fault(token: str) -> str:
     return "" if _TOKEN.fullmatch(token) else "the token must be 16 to 200 visible ASCII characters"
 
@@ -188,12 +244,18 @@ def _credentials(text: object, shape: str, fault_of: Callable[[str], str]) -> ob
         if not colon or not _NAME.fullmatch(name):
             faults.append(f"entry {position} is not {shape}")
         elif fault := fault_of(secret):
-            faults.append(f"entry {position} ({name}): {fault}")
+            faults.append(f"entry {position}{_named(name)}: {fault}")
         else:
             found.append(Credential(name, SecretStr(secret)))
     if faults:
         raise ValueError("; ".join(faults))
     return tuple(found)
+
+
+def _named(name: str) -> str:
+    """The name beside its position, unless it may be the secret: the two are easily swapped."""
+    secret = len(name) >= _SHORTEST_TOKEN or name.startswith((_SECRET_PREFIX, "xox", "xapp"))
+    return "" if secret else f" ({name})"
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:

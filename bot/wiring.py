@@ -24,9 +24,11 @@ from starlette.types import ASGIApp
 from bot.clock import Clock
 from bot.domain.agreement import Agreement, Role
 from bot.gateways.slack import Identity, SlackFailure, SlackGateway
+from bot.gateways.webhook_out import WebhookReceiver
 from bot.playbook.loading import Fault, load_playbook
 from bot.services.apply_playbook import apply_playbook, version_in_force
 from bot.services.deliver import Deliverer
+from bot.services.deliver_hooks import HookDeliverer
 from bot.services.follow_delivery import after_failure, after_sent
 from bot.services.keep_watch import Watch, look_after
 from bot.services.present import render_row
@@ -41,7 +43,7 @@ from handlers.signatures import SenderKeys
 from handlers.slack_app import build_slack_app
 from handlers.socket_mode import SocketMode
 from handlers.ticks import Ticker
-from storage import deliveries, leads, playbooks
+from storage import deliveries, hooks, leads, playbooks
 from storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,8 @@ log = logging.getLogger(__name__)
 TICK_STALE = timedelta(seconds=30)
 RESOLVE_EVERY = 60.0
 RETRY_SLACK = 2.0
+#: Out of reach it is asked less and less often: whatever is wrong, a person has to mend it.
+SLOWEST_RETRY = 20.0
 FIRST_RETRY = 0.1
 FOLLOW_EVERY = 2.0
 
@@ -117,22 +121,43 @@ def stored_agreement(database: Database, clock: Clock) -> Agreement | None:
     return replace(result.agreement, version=newest.version)
 
 
+def _older_version(database: Database, sha256: str) -> int | None:
+    """The version that this text is, when another one is in force."""
+    with database.read() as conn:
+        if version_in_force(conn, sha256) is not None:
+            return None
+        return playbooks.version_of(conn, sha256)
+
+
 def open_runtime(
     database: Database, clock: Clock, playbook_text: str | None, *, movable_clock: bool = False
 ) -> Runtime:
-    """A runtime with an agreement in force. A faulty file leaves the last good version; none at all: PlaybookFaulty."""
+    """A runtime with an agreement in force. A faulty file leaves the last good version; none at all: PlaybookFaulty.
+
+    A file that was in force before leaves it, too: somebody put a newer version in force, and a start is no reason
+    to go back. `baton playbook apply` does.
+    """
     stored = stored_agreement(database, clock)
+    older: int | None = None
     faults: PlaybookFaulty | None = None
     first: Agreement | None = stored
     if playbook_text is not None:
         try:
-            first = agreement_from_text(playbook_text, clock)[0]
+            first, sha256 = agreement_from_text(playbook_text, clock)
+            older = _older_version(database, sha256) if stored is not None else None
         except PlaybookFaulty as faulty:
             faults = faulty
     if first is None:
         raise faults or PlaybookFaulty(())
     runtime = Runtime(database, clock, stored or first, movable_clock=movable_clock)
-    if playbook_text is not None and faults is None:
+    if older is not None:
+        log.warning(
+            "the playbook's file is version %d, version %d stays in force: set BATON_PLAYBOOK to the file that was "
+            "applied, or go back by: baton playbook apply",
+            older,
+            runtime.agreement.version,
+        )
+    elif playbook_text is not None and faults is None:
         bring_in_force(runtime, playbook_text)
     elif faults is not None:
         log.error("the playbook has faults; the last good version stays in force")
@@ -174,6 +199,20 @@ class House:
             worker=self.name,
             spacing=spacing,
         )
+        runtime.tells_crm = bool(settings.webhook_url)
+        self._receiver = _receiver_of(settings) if worker else None
+        self.hooks: HookDeliverer | None = None
+        if self._receiver is not None:
+            self.hooks = HookDeliverer(
+                database=runtime.database,
+                receiver=self._receiver,
+                make_work=runtime.make_work,
+                clock=runtime.clock,
+                run_in_thread=runtime.call,
+                worker=self.name,
+                on_notice=self.deliverer.wake,
+            )
+            runtime.wakers.hooks = self.hooks.wake
         self._around = around
         self.ticker = Ticker(runtime, worker=self.name, on_watch=self._watched)
         runtime.wakers.delivery = self.deliverer.wake
@@ -189,7 +228,10 @@ class House:
         self.socket: SocketMode | None = None
         if access.app_token is not None and web:
             self.socket = SocketMode(
-                slack, access.app_token.get_secret_value(), base_url=access.api_url
+                slack,
+                access.app_token.get_secret_value(),
+                base_url=access.api_url,
+                alone=runtime.database.is_sqlite,
             )
         health = http.Health(alive=self._alive, ready=self._ready, reached=self._reached)
         by_http = slack if web and not by_socket else None
@@ -214,11 +256,16 @@ class House:
         if self._worker and self.runtime.database.is_sqlite:
             # One worker to a file, its lock says so: whoever had messages in flight was killed.
             await self.runtime.write(
-                lambda work: deliveries.end_leases_of_the_dead(work.conn, real=work.real)
+                lambda work: (
+                    deliveries.end_leases_of_the_dead(work.conn, real=work.real),
+                    hooks.end_leases_of_the_dead(work.conn, real=work.real),
+                )
             )
         self._loops.append(asyncio.create_task(self._meet_slack()))
         if self._worker:
             self._loops.append(asyncio.create_task(self.deliverer.run()))
+            if self.hooks is not None:
+                self._loops.append(asyncio.create_task(self.hooks.run()))
             self.ticker.start()
         else:
             self._loops.append(asyncio.create_task(self._follow_playbook()))
@@ -228,12 +275,15 @@ class House:
         if self.socket is not None:
             await self.socket.stop()
         self.ticker.stop()
-        await self.deliverer.stop()
+        both = [self.deliverer.stop(), *([self.hooks.stop()] if self.hooks is not None else [])]
+        await asyncio.gather(*both)
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self.runtime.drain(2.0)
         await self.gateway.close()
+        if self._receiver is not None:
+            await self._receiver.close()
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -246,7 +296,7 @@ class House:
 
     async def _meet_slack(self) -> None:
         """Learn who we are, then find everybody; again every minute for those who are missing."""
-        retry = FIRST_RETRY
+        retry, advised = FIRST_RETRY, False
         while True:
             again = RESOLVE_EVERY
             try:
@@ -263,8 +313,11 @@ class House:
             except SlackFailure as failure:
                 # Debug at first: in the demo this process is its own Slack, and answers a moment later.
                 level = logging.WARNING if retry >= RETRY_SLACK else logging.DEBUG
-                log.log(level, "slack could not be reached", extra={"failure": str(failure)[:80]})
-                again, retry = retry, min(retry * 2, RETRY_SLACK)
+                ask = "" if advised or level == logging.DEBUG else "; ask: baton doctor"
+                advised = advised or bool(ask)
+                why = str(failure)[:80] or type(failure).__name__
+                log.log(level, "slack could not be reached: %s%s", why, ask)
+                again, retry = retry, min(retry * 2, SLOWEST_RETRY)
             except Exception:
                 log.exception("people could not be looked up")
                 again = RETRY_SLACK
@@ -291,9 +344,10 @@ class House:
                 log.exception("the playbook in force could not be read")
 
     def _alive(self) -> list[str]:
-        """Red when a worker's ticks stopped."""
-        if not self._worker:
-            return []
+        """Red when a worker's ticks stopped, or nobody looks after the connections to Slack."""
+        unattended = self.socket.alive() if self.socket is not None else []
+        if not self._worker or unattended:
+            return unattended
         ticked = self.ticker.ticked_at
         if ticked is None or self.runtime.clock.real() - ticked > TICK_STALE:
             return ["No tick has ended for 30 seconds: timers do not fire."]
@@ -313,6 +367,12 @@ class House:
         return unknown + (self.socket.faults() if self.socket is not None else [])
 
 
+def _receiver_of(settings: Settings) -> WebhookReceiver | None:
+    if not settings.webhook_url or settings.webhook_secret is None:
+        return None
+    return WebhookReceiver(settings.webhook_url, settings.webhook_secret.get_secret_value())
+
+
 def _knows_a_rep(work: Work) -> bool:
     """An earlier start found them: a Slack that is down now is no reason to turn leads away.
 
@@ -322,4 +382,4 @@ def _knows_a_rep(work: Work) -> bool:
     reps = [m for m in work.roster.by_id.values() if Role.REP in m.roles]
     if all(m.reachable or m.row.resolve_error for m in reps):
         return bool(reps)
-    return any(m.reachable for m in reps) and bool(leads.search_leads(work.conn, [], limit=1))
+    return any(m.reachable for m in reps) and leads.has_any(work.conn)

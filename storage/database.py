@@ -2,6 +2,7 @@
 
 SQLite: WAL, `synchronous=FULL`, writers `BEGIN IMMEDIATE` (a deferred transaction that reads, then writes
 fails at once with SQLITE_BUSY_SNAPSHOT, whatever the busy timeout). PostgreSQL: `synchronous_commit` must be on.
+Both: an error's text never holds the values of its statement, because errors are logged and values are leads.
 """
 
 from __future__ import annotations
@@ -34,7 +35,12 @@ class Database:
             self.engine = _sqlite_engine(parsed.render_as_string(hide_password=False))
         else:
             self.engine = create_engine(
-                parsed, pool_size=pool_size, max_overflow=2, pool_pre_ping=True, pool_timeout=5
+                parsed,
+                pool_size=pool_size,
+                max_overflow=2,
+                pool_pre_ping=True,
+                pool_timeout=5,
+                hide_parameters=True,
             )
         self._reader = self.engine.execution_options(**{_MODE: "read"})
 
@@ -76,7 +82,9 @@ def is_passing(error: DBAPIError) -> bool:
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 10, "check_same_thread": False})
+    engine = create_engine(
+        url, connect_args={"timeout": 10, "check_same_thread": False}, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def _connect(dbapi: sqlite3.Connection, _record: Any) -> None:

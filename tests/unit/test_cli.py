@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from ruamel.yaml import YAML
 from sqlalchemy import text
 
 from bot.commands import starting
+from bot.demo_home import demo_database_url, forget_demo
+from bot.serving import worker_lock
 from bot.settings import Settings
 from storage.database import Database
 from tests.unit.playbook_kit import SMALL, with_changes
@@ -30,8 +33,20 @@ Says = Callable[..., tuple[int, str, str]]
 @pytest.mark.parametrize(
     "command",
     [
-        *("run", "demo", "web", "worker", "migrate", "check", "manifest"),
+        *(
+            "run",
+            "demo",
+            "web",
+            "worker",
+            "migrate",
+            "import",
+            "audit",
+            "check",
+            "manifest",
+            "doctor",
+        ),
         *("playbook apply", "quarantine list", "quarantine show", "quarantine replay"),
+        "quarantine drop",
     ],
 )
 def test_every_command_is_listed_and_explains_itself(baton: Says, command: str) -> None:
@@ -169,6 +184,39 @@ def test_the_demo_refuses_to_run_beside_a_real_token(
     assert list(Path().iterdir()) == []
 
 
+def test_a_taken_port_is_said_before_anything_else(
+    baton: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("PORT", str(port))
+
+        assert baton("demo") == (
+            *(2, ""),
+            f"baton: Port {port} is taken. Another one: PORT={port + 1} make run\n",
+        )
+
+
+def test_a_fresh_demo_never_empties_the_folder_of_a_running_one(
+    baton: Says, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Path("elsewhere")
+    home.mkdir()
+    monkeypatch.setenv("BATON_DEMO_HOME", str(home))
+    for name in ("baton.db", "baton.db-wal", "workspace.db", "secret", "notes.txt"):
+        (home / name).write_text("kept")
+
+    with worker_lock(Database(demo_database_url(home))):
+        code, out, err = baton("demo", "--fresh")
+
+    assert (code, out) == (2, "")
+    assert "Another Baton runs on elsewhere/baton.db. Stop it first" in err
+    assert (home / "baton.db").read_text() == "kept"
+
+    forget_demo(home)
+    assert {path.name for path in home.iterdir()} == {"notes.txt", "baton.db.lock"}
+
+
 @pytest.mark.parametrize(("token", "expected"), [("", "demo"), ("xoxb-real", "all")])
 def test_run_is_the_demo_until_there_is_a_token(
     baton: Says, monkeypatch: pytest.MonkeyPatch, token: str, expected: str
@@ -196,8 +244,8 @@ def test_run_is_the_demo_until_there_is_a_token(
 
 
 def test_migrate_makes_the_tables_once(baton: Says) -> None:
-    assert baton("migrate") == (0, "migrated: 0001\n", "")
-    assert baton("migrate") == (0, "at revision 0001, nothing to do\n", "")
+    assert baton("migrate") == (0, "migrated: 0001, 0002, 0003\n", "")
+    assert baton("migrate") == (0, "at revision 0003, nothing to do\n", "")
     assert baton("quarantine", "list")[0] == 0
 
 

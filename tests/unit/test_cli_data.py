@@ -6,8 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
+from bot.clock import Clock
+from bot.wiring import open_runtime
 from storage import clocks, inbox, journal, people, playbooks
 from storage.database import Database
 from tests.unit.playbook_kit import with_changes
@@ -90,6 +93,30 @@ def test_an_older_text_comes_back_in_force(baton: Says, named_database: Database
         "  running clocks that changed: 0",
     ]
     assert version_in_force(named_database) == 1
+
+
+def test_a_start_does_not_undo_what_was_applied(
+    baton: Says, named_database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = Path("playbook.yaml").read_text()
+    Path("newer.yaml").write_text(with_changes(("within: 21d", "within: 14d")))
+    unknown = baton("playbook", "apply", "newer.yaml")[1]
+    assert unknown.endswith(
+        "At the next start Baton takes playbook.yaml again: set BATON_PLAYBOOK=newer.yaml\n"
+    )
+    baton("playbook", "apply")
+    known = baton("playbook", "apply", "newer.yaml")[1]
+    assert "Once playbook.yaml changes, at the next start Baton takes playbook.yaml again" in known
+
+    def start(text: str) -> int:
+        runtime = open_runtime(Database(str(named_database.url)), Clock(), text)
+        runtime.close()
+        return runtime.agreement.version
+
+    assert start(first) == 1
+    assert "version 2, version 1 stays in force: set BATON_PLAYBOOK" in caplog.text
+    assert start(first.replace("within: 21d", "within: 15d")) == 3
+    assert version_in_force(named_database) == 3
 
 
 def test_running_clocks_change_only_when_asked_to(baton: Says, named_database: Database) -> None:
@@ -206,6 +233,26 @@ def test_there_is_no_such_message(baton: Says, named_database: Database) -> None
     code, _, err = baton("quarantine", "show", "41")
     assert (code, err) == (2, "baton: There is no message 41; see: baton quarantine list\n")
     assert baton("quarantine", "replay", "41")[:2] == (1, "message 41: is not in quarantine\n")
+
+
+def test_what_never_will_be_usable_can_be_dropped(baton: Says, named_database: Database) -> None:
+    baton("playbook", "apply")
+    number = quarantined(named_database, "m-1", BAD, "", "A lead needs an address.")
+
+    assert baton("quarantine", "drop", str(number)) == (
+        0,
+        f"message {number} from website, 2026-11-20 12:00Z: dropped, 1 of 2 items unused: "
+        "A lead needs an address.\n",
+        "",
+    )
+
+    assert baton("quarantine", "list")[1] == "Nothing is in quarantine.\n"
+    assert "The body is not kept: it was dropped." in baton("quarantine", "show", str(number))[1]
+    again = (1, f"message {number}: is not in quarantine\n", "")
+    assert baton("quarantine", "drop", str(number)) == again
+    assert baton("quarantine", "replay", str(number)) == again
+    with named_database.read() as conn:
+        assert [e.kind for e in journal.list_entries(conn, "message", number)] == ["dropped"]
 
 
 def test_a_replay_applies_what_was_refused_and_nothing_twice(

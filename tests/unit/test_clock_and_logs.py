@@ -98,6 +98,14 @@ class TestLogs:
         assert "broken" in lines.getvalue()
         assert canary.name not in lines.getvalue()
 
+    def test_what_a_line_adds_beside_its_words_is_there(self, lines: io.StringIO) -> None:
+        more = {"lead": 41, "failure": "invalid_auth", "body": "a library's own"}
+        logging.getLogger("bot.somewhere").warning("a timer failed", extra=more)
+
+        said = json.loads(lines.getvalue())
+        assert (said["lead"], said["failure"]) == (41, "invalid_auth")
+        assert "body" not in said
+
     def test_bolt_is_quiet_about_bodies(self, lines: io.StringIO) -> None:
         logging.getLogger("slack_bolt.AsyncApp").info("invalid request: a whole body")
 

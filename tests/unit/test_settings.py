@@ -113,6 +113,8 @@ CANARY = "canary-canary"
         ("BATON_INTAKE_SECRET", f"a:{SECRET},", "entry 2 is not name:whsec_…"),
         ("BATON_INTAKE_TOKEN", f"a:{CANARY}", "entry 1 (a): the token must be 16 to 200"),
         ("BATON_INTAKE_TOKEN", f"{CANARY}{CANARY}", "entry 1 is not name:token"),
+        ("BATON_INTAKE_TOKEN", f"{CANARY}{CANARY}:site", "entry 1: the token must be 16 to 200"),
+        ("BATON_INTAKE_SECRET", f"whsec_{CANARY}:site", "entry 1: the secret must start with"),
     ],
 )
 def test_a_bad_secret_is_named_by_position_and_never_shown(
@@ -136,10 +138,13 @@ def test_settings_can_be_printed_without_harm(monkeypatch: pytest.MonkeyPatch) -
         SLACK_BOT_TOKEN=f"xoxb-{CANARY}",
         SLACK_SIGNING_SECRET=CANARY,
         BATON_INTAKE_TOKEN=f"form:{CANARY}{CANARY}",
-        BATON_WEBHOOK_SECRET=CANARY,
+        BATON_WEBHOOK_URL=f"https://crm.example/{CANARY}",
+        BATON_WEBHOOK_SECRET=OTHER,
     )
+    shown = f"{found!r} {found}"
 
-    assert CANARY not in f"{found!r} {found} {found.model_dump_json()}"
+    assert CANARY not in shown
+    assert OTHER not in f"{shown} {found.model_dump_json()}"
 
 
 def test_addresses_end_as_they_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
