@@ -66,6 +66,8 @@ class DemoProcess:
                     "BATON_PLAYBOOK": str(self.home / "playbook.yaml"),
                     "BATON_DEMO_HOME": str(self.home),
                     "BATON_DEMO_STORY": "off",
+                    # The demo's Slack dies with it: who wants to hear what was acknowledged has to ask from outside.
+                    "BATON_DEMO_SLACK": "http",
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=log,

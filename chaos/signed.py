@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +26,7 @@ def click_request(
         "api_app_id": APP_ID,
         "container": {"type": "message", "message_ts": ts, "channel_id": channel},
         "channel": {"id": channel, "name": "directmessage"},
-        "trigger_id": "none",
+        "trigger_id": secrets.token_hex(8),  # each click is another doing
         "actions": [
             {
                 "type": "button",

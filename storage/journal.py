@@ -50,8 +50,8 @@ def insert_entry(
     actor_kind: str = "system",
     actor_id: int | None = None,
     data: Mapping[str, Any] | None = None,
-) -> None:
-    """Append one entry. For leads `seq` is counted on the locked lead row, else on the journal itself."""
+) -> int:
+    """Append one entry; its `seq`, which for leads is counted on the locked lead row, else on the journal itself."""
     if subject_kind == "lead":
         seq = conn.execute(_COUNT, {"subject": subject_id}).scalar_one()
     else:
@@ -76,6 +76,7 @@ def insert_entry(
             "data": dict(data or {}),
         },
     )
+    return int(seq)
 
 
 def list_entries(conn: Connection, subject_kind: str, subject_id: int) -> list[JournalRow]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, or_, select
+from sqlalchemy import Connection, and_, exists, func, select
 
+from bot.domain.findable import search_text
 from bot.domain.funnel import Status
 from bot.domain.lead import LeadFacts, is_personal_mailbox
 from storage.models import LeadKeys, Leads, Offers
@@ -79,6 +80,7 @@ class LeadRow:
     note_id: int | None
     reviewer_id: int | None
     suppressed: bool
+    waiting: bool
 
     @property
     def state(self) -> Status:
@@ -95,18 +97,18 @@ class LeadRow:
         )
 
 
-def fold(text: str) -> str:
-    """Text as it is searched: lower case, one space between words."""
-    return " ".join(text.casefold().split())
-
-
-def _fact_values(facts: LeadFacts) -> dict[str, Any]:
+def fact_values(facts: LeadFacts) -> dict[str, Any]:
+    """The columns that hold what is known about a lead, what it is found by included."""
     values: dict[str, Any] = {name: getattr(facts, name) for name in FACT_NAMES}
     values["score_reasons"] = list(facts.score_reasons)
     values["extra"] = dict(facts.extra)
-    words = (facts.name, facts.company, facts.email, facts.phone, facts.external_id)
-    values["search_text"] = fold(" ".join(w for w in words if w))
+    values["search_text"] = search_text(facts)
     return values
+
+
+def email_key_of(email: str) -> str | None:
+    """What joins two keys into one lead: a personal mailbox; None for role mailboxes and no address."""
+    return email.strip().lower() if is_personal_mailbox(email) else None
 
 
 def find_by_key(conn: Connection, source: str, external_id: str) -> int | None:
@@ -130,15 +132,24 @@ def add_key(conn: Connection, lead_id: int, source: str, external_id: str) -> bo
     return insert_if_new(conn, _keys, source=source, external_id=external_id, lead_id=lead_id)
 
 
+def list_keys(conn: Connection, lead_id: int) -> list[tuple[str, str]]:
+    """(source, external id) of a lead, the oldest first."""
+    rows = conn.execute(
+        select(_keys.c.source, _keys.c.external_id)
+        .where(_keys.c.lead_id == lead_id)
+        .order_by(_keys.c.id)
+    )
+    return [(str(source), str(external_id)) for source, external_id in rows]
+
+
 def insert_lead(
     conn: Connection, facts: LeadFacts, *, now: datetime, kind: str, news_key: str
 ) -> int:
     """Insert a lead in `received`. IntegrityError when its personal e-mail just became another lead's."""
-    email_key = facts.email.strip().lower() if is_personal_mailbox(facts.email) else None
-    values = _fact_values(facts) | {
+    values = fact_values(facts) | {
         "status": Status.RECEIVED.value,
         "kind": kind,
-        "email_key": email_key,
+        "email_key": email_key_of(facts.email),
         "reasons": [],
         "arrived_at": now,
         "status_at": now,
@@ -189,7 +200,7 @@ def move_lead(
     """The guarded transition: one conditional UPDATE whose row count decides. None when the guard failed.
 
     `offer_id`: it must still be the current offer; `rep_id`: that offer must be held by this person;
-    `review_id`: it must still be this stay in review.
+    `review_id`: it must still be this stay in review. Whatever moves a lead ends its waiting for a free rep.
     """
     guard = [_leads.c.id == lead.id, _leads.c.status.in_([s.value for s in sources])]
     if offer_id is not None:
@@ -205,6 +216,7 @@ def move_lead(
         guard.append(_leads.c.review_id == review_id)
     values: dict[str, Any] = dict(changes or {})
     values["status"] = to.value
+    values["waiting"] = False
     values["version"] = _leads.c.version + 1
     if to.value != lead.status:
         values["status_at"] = now
@@ -225,9 +237,23 @@ def save_lead(conn: Connection, lead: LeadRow, **changes: Any) -> LeadRow:
     return as_row(LeadRow, row)
 
 
+def revive_lead(conn: Connection, lead: LeadRow, *, to: Status, now: datetime) -> LeadRow | None:
+    """A lead of history lives again, held by nobody, with no date agreed. None: it lived already."""
+    values: dict[str, Any] = {"wake_at": None, "wake_rep_id": None, "owner_id": None}
+    if to.value != lead.status:
+        values["status_at"] = now
+    row = conn.execute(
+        _leads.update()
+        .where(_leads.c.id == lead.id, _leads.c.kind == "history")
+        .values(kind="live", status=to.value, version=_leads.c.version + 1, **values)
+        .returning(*_leads.c)
+    ).one_or_none()
+    return as_row(LeadRow, row) if row is not None else None
+
+
 def save_facts(conn: Connection, lead: LeadRow, facts: LeadFacts, **changes: Any) -> LeadRow:
     """Write newer facts over a locked lead; all its keys stay known in `lead_keys`."""
-    values = _fact_values(facts)
+    values = fact_values(facts)
     if lead.email_key is None and is_personal_mailbox(facts.email):
         email_key = facts.email.strip().lower()
         if find_by_email(conn, email_key) is None:
@@ -259,9 +285,11 @@ def list_in_status(
     teams: Sequence[str] | None = None,
     limit: int = 200,
 ) -> list[LeadRow]:
-    """Live leads in `statuses`, of `teams` when given, oldest status first."""
+    """Leads in `statuses`, of `teams` when given, oldest status first; none of history, none that waits."""
     query = select(_leads).where(
-        _leads.c.status.in_([s.value for s in statuses]), _leads.c.kind != "history"
+        _leads.c.status.in_([s.value for s in statuses]),
+        _leads.c.kind != "history",
+        ~_leads.c.waiting,
     )
     if teams is not None:
         query = query.where(_leads.c.team.in_(teams))
@@ -270,7 +298,7 @@ def list_in_status(
 
 
 def count_open_by_person(conn: Connection) -> dict[int, int]:
-    """How many leads each person holds offered or accepted (what `open_cap` limits)."""
+    """How many leads each person holds offered or accepted (what `open_cap` limits); tests do not count."""
     rows = conn.execute(
         select(_leads.c.owner_id, func.count())
         .where(
@@ -278,25 +306,16 @@ def count_open_by_person(conn: Connection) -> dict[int, int]:
                 [Status.OFFERED.value, Status.ACCEPTED.value, Status.WORKING.value]
             ),
             _leads.c.owner_id.is_not(None),
+            _leads.c.kind == "live",
         )
         .group_by(_leads.c.owner_id)
     )
     return {int(person): int(n) for person, n in rows}
 
 
-def search_leads(conn: Connection, words: Sequence[str], *, limit: int = 200) -> list[LeadRow]:
-    """Leads whose searched text contains any of `words` (already folded); newest first."""
-    likes = [_leads.c.search_text.contains(word, autoescape=True) for word in words]
-    query = select(_leads).where(_leads.c.kind != "history")
-    if likes:
-        query = query.where(or_(*likes))
-    rows = conn.execute(query.order_by(_leads.c.id.desc()).limit(limit))
-    return [as_row(LeadRow, row) for row in rows]
-
-
-def list_search_texts(conn: Connection, *, limit: int = 20_000) -> list[tuple[int, str]]:
-    """(id, searched text) of the newest leads: what a typo is compared with."""
-    rows = conn.execute(
-        select(_leads.c.id, _leads.c.search_text).order_by(_leads.c.id.desc()).limit(limit)
+def has_any(conn: Connection) -> bool:
+    """Whether a real lead ever came: neither a test nor one that was only told as history."""
+    return (
+        conn.execute(select(_leads.c.id).where(_leads.c.kind == "live").limit(1)).first()
+        is not None
     )
-    return [(int(i), str(text)) for i, text in rows]

@@ -38,6 +38,13 @@ def newest_playbook(conn: Connection) -> PlaybookRow | None:
     return as_row(PlaybookRow, row) if row is not None else None
 
 
+def version_of(conn: Connection, sha256: str) -> int | None:
+    """The version that the text with this hash is, in force or not."""
+    return conn.execute(
+        select(_playbooks.c.version).where(_playbooks.c.sha256 == sha256)
+    ).scalar_one_or_none()
+
+
 def insert_playbook(
     conn: Connection, *, sha256: str, body: str, holidays: dict[str, Any], now: datetime
 ) -> int:

@@ -94,12 +94,12 @@ def list_reviewed_by(conn: Connection, person_id: int) -> list[LeadRow]:
 def list_of_teams(
     conn: Connection, statuses: Iterable[Status], teams: Sequence[str], holders: Sequence[int]
 ) -> list[LeadRow]:
-    """Live and test leads in `statuses` that belong to one of `teams` or are held by one of `holders`."""
+    """Live leads in `statuses` that belong to one of `teams` or are held by one of `holders`."""
     rows = conn.execute(
         select(_leads)
         .where(
             _leads.c.status.in_([s.value for s in statuses]),
-            _leads.c.kind != "history",
+            _leads.c.kind == "live",
             _leads.c.team.in_(teams) | _leads.c.owner_id.in_(holders),
         )
         .order_by(_leads.c.status_at, _leads.c.id)
@@ -108,10 +108,15 @@ def list_of_teams(
 
 
 def last_accepted(conn: Connection, person_id: int) -> tuple[int, datetime, datetime] | None:
-    """(lead id, offered at, accepted at) of the newest offer that this person accepted."""
+    """(lead id, offered at, accepted at) of the newest offer that this person accepted, tests left out."""
     row = conn.execute(
         select(_offers.c.lead_id, _offers.c.offered_at, _offers.c.accepted_at)
-        .where(_offers.c.rep_id == person_id, _offers.c.accepted_at.is_not(None))
+        .join(_leads, _leads.c.id == _offers.c.lead_id)
+        .where(
+            _offers.c.rep_id == person_id,
+            _offers.c.accepted_at.is_not(None),
+            _leads.c.kind == "live",
+        )
         .order_by(_offers.c.accepted_at.desc(), _offers.c.n.desc())
         .limit(1)
     ).one_or_none()

@@ -36,6 +36,9 @@ resolve         marketing  review                                  offered|nurtu
 disqualify      marketing  scrub|nurturing                         disqualified
 disqualify      crm        received|scrub|offered|accepted|working|qualified|review|nurturing  disqualified
 wake            system     nurturing|lost|disqualified             received
+end_test        system     received|scrub|offered|accepted|working|qualified|review|nurturing  disqualified
+end_test        rep        offered                                 disqualified
+end_test        owner      accepted                                disqualified
 """
 
 #: status, stage, side, and whether a rep holds the lead, owns it, or it is closed.

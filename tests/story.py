@@ -122,6 +122,7 @@ class Story(Rows):
             for _ in range(SETTLED_AFTER):
                 await self.house.runtime.drain(5)
                 fired = await self.house.ticker.tick()
+                await self.house.runtime.drain(5)  # what the tick began beside itself
                 sent = await self.house.deliverer.drain()
                 if not fired and not sent:
                     return

@@ -282,11 +282,11 @@ class Home:
         """The buttons in it."""
         return labels_of(self.view.blocks)
 
-    async def click(self, label: str) -> Form:
-        """Use a button in it."""
+    async def click(self, label: str, *, row: str = "") -> Form:
+        """Use a button in it. `row`: the one beside these words."""
         view = self.view
         seen = self.story.top_modal(self.person)
-        block, element, option = _find(view.blocks, label)
+        block, element, option = _find(view.blocks, label, row)
         await self.story.workspace.click_in_view(
             self.story.user(self.person), view.id, block["block_id"], element["action_id"], option
         )

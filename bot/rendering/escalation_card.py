@@ -152,6 +152,9 @@ def _holders(card: EscalationCard) -> Row:
     parts: list[Part] = []
     for holder in card.holders[-4:]:
         name = escape.clean(holder.name, escape.PERSON_CAP) or "Somebody"
+        if holder.current and holder.until <= card.reader.now:  # nobody took it from them
+            parts += [", still with " if parts else "Still with ", literal(name)]
+            continue
         parts += [", " if parts else "", "now " if holder.current else "", literal(name)]
         said = _ANSWERS.get(holder.answer, " until ")
         parts += [said, at(holder.until, card.reader)]

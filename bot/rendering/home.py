@@ -35,8 +35,8 @@ from bot.rendering.views_pages import HomeView, LeadLine
 MINE_ROWS, TEAM_ROWS, REVIEW_ROWS = 20, 20, 15
 
 FIRST_VISIT = (
-    "Baton brings you leads that are worth a call, one card each, with the time by which they wait.",
-    "You answer on the card. If you cannot, it goes to a colleague: a lead never waits for nobody.",
+    "Baton brings you leads that are worth a call, one card each, with the time by which it needs an answer.",
+    "You answer on the card. If you cannot, it goes to a colleague: no lead is left waiting.",
     "Type /lead mine to see your leads, /baton away until monday before you leave.",
 )
 FIRST_VISIT_MANAGER = (
@@ -74,8 +74,9 @@ def render_home(view: HomeView) -> View:
         blocks += _part(
             "Back with marketing", view.reviews, view.reviews_total, view,
             ActionId.HOME_REVIEW_OPEN, REVIEW_ROWS,
-            "No lead waits for marketing.", "see the review channel",
+            "No lead waits for marketing.", "the next ones move up as you decide",
         )  # fmt: skip
+        blocks.append(_waiting(view.waiting))
     blocks += [divider(), _buttons(view), context(RECORDS)]
     return home(blocks)
 
@@ -152,6 +153,14 @@ def _part(
         *lead_rows(rows, view.reader, action, limit=limit),
         context(f"{more}: {more_where}") if more else None,
     ]
+
+
+def _waiting(count: int) -> Block | None:
+    """`340 imported leads wait for a free rep.`"""
+    if not count:
+        return None
+    verb = "waits" if count == 1 else "wait"
+    return context(f"{wording.plural(count, 'imported lead')} {verb} for a free rep.")
 
 
 def _buttons(view: HomeView) -> Block | None:

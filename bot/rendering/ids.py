@@ -38,9 +38,10 @@ class ActionId(StrEnum):
     REVIEW_NURTURE = "review_nurture"
     REVIEW_MORE = "review_more"  # overflow
     # lists; value: offer id unless said otherwise
-    LIST_OPEN = "list_open"  # a rep's own lead: opens its card as a modal
+    LIST_OPEN = "list_open"  # opens the lead as a modal: its rep's card, else where it stands
     LIST_TEAM_OPEN = "list_team_open"  # a manager's list: opens the escalation as a modal
     LIST_REVIEW_OPEN = "list_review_open"  # value: review id; opens the details
+    LIST_WHY = "list_why"  # value as of `id_of`: opens `/lead why` as a modal
     LIST_SHOW_ALL = "list_show_all"  # value: "mine", "overdue" or "team": the same list as /lead
     # App Home
     HOME_OPEN = "home_open"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.rendering import escape, terms, times, wording
-from bot.rendering.ids import ActionId, BlockId, CallbackId, More
+from bot.rendering.ids import ActionId, BlockId, CallbackId, CallOutcome, More
 from bot.rendering.lead_card_ends import ending_rows
 from bot.rendering.rich import (
     Block,
@@ -106,8 +106,15 @@ def _due_line(card: LeadCard, verb: str, due: datetime | None) -> Row:
     if due is None:
         return []
     if card.reader.now >= due:
+        verb = "Follow up" if verb[0].isdigit() else verb
         return line(bold(f"{verb} now"), ", due since ", at(due, card.reader))
     return line(bold(f"{verb} by"), " ", at(due, card.reader, bold=True))
+
+
+def _follow_up(card: LeadCard) -> str:
+    """ "5 touches": what is due by then, and not one more of them."""
+    many = card.touches_wanted > 1
+    return wording.plural(card.touches_wanted, "touch", "touches") if many else "Follow up"
 
 
 def _known(card: LeadCard) -> Row:
@@ -163,7 +170,7 @@ def _working(card: LeadCard) -> tuple[list[Row], list[Row]]:
         last += [" · " if last else "", count if last else wording.sentence(count)]
     rows = [
         head,
-        _due_line(card, "Follow up", card.follow_up_by),
+        _due_line(card, _follow_up(card), card.follow_up_by),
         _due_line(card, "Decide", card.decide_by),
         line(*last),
         _reach(card),
@@ -201,13 +208,14 @@ def _notification(card: LeadCard) -> str:
         what = wording.by("Contact", card.contact_by, reader) if card.contact_by else "Contact them"
         return wording.notification(lead, "yours", what)
     if card.state is CardState.WORKING:
-        dues = ((card.follow_up_by, "Follow up"), (card.decide_by, "Decide"))
+        dues = ((card.follow_up_by, _follow_up(card)), (card.decide_by, "Decide"))
         nearest = min(((due, verb) for due, verb in dues if due), default=None)
         what = wording.by(nearest[1], nearest[0], reader) if nearest else "Decide when you can"
         return wording.notification(lead, "in work", what)
     if card.state is CardState.QUALIFIED:
         return wording.notification(lead, "qualified", "Close it when won or lost")
-    return wording.notification(lead, "", wording.ENDED[card.state])
+    ended = wording.TEST_OVER if lead.test else wording.ENDED[card.state]
+    return wording.notification(lead, "", ended)
 
 
 def _buttons(card: LeadCard) -> Block | None:
@@ -263,9 +271,15 @@ def _working_buttons(card: LeadCard) -> list[Element | None]:
     if card.undo_log_until is not None and card.reader.now < card.undo_log_until:
         # Just logged: the next step is to qualify, or to take a slip back; other touches move into
         # ⋯.
+        # Nobody answered: the next step is another call.
+        again = card.last_touch is not None and card.last_touch.outcome == CallOutcome.NO_ANSWER
+        call_style, style = ("primary", "") if again else ("", "primary")
+        next_steps = [
+            button(wording.QUALIFY, ActionId.LEAD_QUALIFY, id_, style=style),
+            button(wording.LOG_CALL, ActionId.LEAD_LOG_CALL, id_, style=call_style),
+        ]
         return [
-            button(wording.QUALIFY, ActionId.LEAD_QUALIFY, id_, style="primary"),
-            button(wording.LOG_CALL, ActionId.LEAD_LOG_CALL, id_),
+            *(reversed(next_steps) if again else next_steps),
             button(wording.UNDO_LOG, ActionId.LEAD_UNDO_LOG, id_),
             _menu(
                 card,

@@ -20,12 +20,25 @@ _BACK = frozenset(
 def ending_rows(card: LeadCard) -> list[Row]:
     """Headline, what happened, what comes next."""
     ending = card.ending
+    if card.lead.test:
+        return _test_rows(card, ending)
     head = line(_mark(card), bold(wording.who(card.lead)), f" {wording.ENDED[card.state].lower()}")
     if ending is None:
         return [head, line("Nothing to do.")]
     note = escape.clean(ending.note, escape.NOTE_CAP)
     noted = line("Note: ", literal(note, italic=True)) if note else []
     return [row for row in (head, _done(card, ending), noted, _next(card, ending)) if row]
+
+
+def _test_rows(card: LeadCard, ending: Ending | None) -> list[Row]:
+    """A test: what was clicked, and that this was all."""
+    head = line(bold(wording.who(card.lead)), f": {wording.TEST_OVER.lower()}")
+    done: Row = []
+    if ending is not None and (ending.by_name or ending.by_reader):
+        done = _done(card, ending)
+    elif ending is not None:
+        done = line("Ended by itself ", *when(ending.at, card.reader), ".")
+    return [row for row in (head, done, line("It counted nowhere. Nothing to do.")) if row]
 
 
 def _mark(card: LeadCard) -> str:

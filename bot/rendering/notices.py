@@ -1,4 +1,4 @@
-"""Short messages that stand for themselves: a failed delivery, news about a lead.
+"""Short messages that stand for themselves: a failed delivery, news about a lead, an import for review.
 
 What is not here: lists (`lists`), answers to commands (`replies`).
 """
@@ -21,7 +21,7 @@ from bot.rendering.rich import (
     message,
     rich_text,
 )
-from bot.rendering.views_pages import DeliveryFailure, NewsLine
+from bot.rendering.views_pages import DeliveryFailure, ImportNotice, NewsLine
 
 #: Slack's error codes in words; others are shown as they are.
 _CAUSES = {
@@ -70,6 +70,15 @@ def render_delivery_failure(view: DeliveryFailure) -> Message:
         button_row = actions(BlockId.LIST_ACTIONS, opened)
     text = "\n".join(flat(row) for row in rows if row)
     return message(text, [rich_text(lines(*rows)), button_row])
+
+
+def render_import_notice(view: ImportNotice) -> Message:
+    """`412 imported leads wait for your review. They stand on your Home tab, oldest first.`"""
+    title = f"{wording.plural(view.count, 'imported lead')} wait for your review."
+    where = " They stand on your Home tab, oldest first."
+    if view.count == 1:
+        title, where = "1 imported lead waits for your review.", " It stands on your Home tab."
+    return message(title + where, [rich_text(lines(line(bold(title), where)))])
 
 
 def render_news_line(view: NewsLine) -> Message:

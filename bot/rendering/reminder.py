@@ -87,12 +87,14 @@ def _outcome(reminder: Reminder) -> list[Element]:
     done = reminder.done_at
     time = when(done, reminder.reader) if done is not None else ()
     gap = " " if time else ""
+    # A lead of a list has no card, and its reminder stands alone: without the name nobody knows which.
+    which = literal(f": {wording.who_short(reminder.lead)}.")
     if reminder.outcome is ReminderOutcome.DONE:
-        return line(f"{_DONE.get(reminder.clock, 'Done')}{gap}", *time, ".")
+        return line(f"{_DONE.get(reminder.clock, 'Done')}{gap}", *time, which)
     if reminder.outcome is ReminderOutcome.PASSED_ON:
-        return line(f"Passed on{gap}", *time, ".")
+        return line(f"Passed on{gap}", *time, which)
     if reminder.outcome is ReminderOutcome.MOVED_ON:
-        return line(f"Moved on{gap}", *time, ". Nothing to do for you.")
+        return line(f"Moved on{gap}", *time, which, " Nothing to do for you.")
     # After downtime this is the first that they see of it: it has to say which lead.
     who = bold(wording.who_short(reminder.lead))
     return line(who, ": due since ", at(reminder.due, reminder.reader), ". It is still yours.")

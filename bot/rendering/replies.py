@@ -72,7 +72,10 @@ def render_lead_summary(view: LeadSummary) -> Message:
     see."""
     reader = view.reader
     holder = "you" if view.holder_is_reader else escape.clean(view.holder, escape.PERSON_CAP)
-    where: list[Part] = [wording.upper_first(terms.STATUSES[view.status])]
+    status = wording.WAITING if view.waiting else terms.STATUSES[view.status]
+    where: list[Part] = [wording.upper_first(status)]
+    if view.imported:
+        where.append(f" ({wording.IMPORTED})")
     if holder:
         where.append(literal(f", with {holder}"))
     if view.due is not None:
@@ -91,7 +94,8 @@ def render_lead_summary(view: LeadSummary) -> Message:
     ]
     if view.arrived is not None:
         again = f" · round {view.round}" if view.round > 1 else ""
-        rows.append(line("Came in ", *when(view.arrived, reader), again))
+        came = "Imported " if view.waiting else "Came in "
+        rows.append(line(came, *when(view.arrived, reader), again))
     said = None
     if view.profile is not None:
         known = wording.profile_line(view.profile)
@@ -117,9 +121,21 @@ def render_lead_matches(view: LeadMatches) -> Message:
     if not view.lines:
         return render_reply(refusal_text("nothing_found", {"query": query}))
     total = max(view.total, len(view.lines))
-    title = f"{wording.plural(total, 'lead')} for “{query}”. Which one?"
-    rows: list[Block | None] = [section(lead_row(r, view.reader)) for r in view.lines[:MATCHES]]
+    count = wording.plural(total, "lead")
+    title = f"{f'More than {count}' if view.open_ended else count} for “{query}”. Which one?"
+    action, word = (
+        (ActionId.LIST_WHY, wording.WHY) if view.why else (ActionId.LIST_OPEN, wording.OPEN)
+    )
+    rows: list[Block | None] = [
+        section(
+            lead_row(r, view.reader),
+            button(word, action, r.id, label=f"{word} {wording.who(r.lead)}"),
+        )
+        for r in view.lines[:MATCHES]
+    ]
     more = wording.and_more(min(len(view.lines), MATCHES), total)
+    if view.open_ended:
+        more = "and many more"
     tail = context(f"{more}: write more of the name or company") if more else None
     return message(title, [rich_text(lines(line(bold(title)))), *rows, tail])
 
@@ -187,7 +203,7 @@ def _why_rows(view: Why) -> list[list[Element]]:
         signed = ""
         if view.signed_on is not None:
             today = times.today(view.reader.now, view.reader.zone)
-            signed = f", signed by both on {times.day(view.signed_on, today)}"
+            signed = f", in force since {times.day(view.signed_on, today)}"
         head.append(f"definition v{view.version}{signed}")
     steps = view.steps[-WHY_STEPS:]
     rows = [line(bold(wording.who(view.lead)))]

@@ -127,6 +127,16 @@ def _buttons(card: ReviewCard) -> Block | None:
     )
 
 
+def _decisions(id_: str) -> Block | None:
+    """The buttons of the message, for a lead that is decided from its details: imported ones have no message."""
+    return actions(
+        BlockId.REVIEW_ACTIONS,
+        button(wording.REVIEW_OFFER, ActionId.REVIEW_OFFER, id_),
+        button(wording.REVIEW_NURTURE, ActionId.REVIEW_NURTURE, id_),
+        overflow(ActionId.REVIEW_MORE, id_, ((More.DISQUALIFY, wording.DISQUALIFY),)),
+    )
+
+
 def render_review_details(details: ReviewDetails) -> View:
     """Everything about a lead in review, for one reader who may see it."""
     lead, reader = details.lead, details.reader
@@ -153,7 +163,7 @@ def render_review_details(details: ReviewDetails) -> View:
             lines(
                 line(bold("Back with marketing: "), literal(reason or "no reason given")),
                 line("By ", literal(by)) if by else [],
-                line("Decide by ", at(details.due, reader)),
+                line("Decide by ", at(details.due, reader)) if details.due is not None else [],
             ),
             note,
         ),
@@ -161,6 +171,7 @@ def render_review_details(details: ReviewDetails) -> View:
         rich_text(lines(line({"type": "link", "url": link, "text": "Open in CRM"})))
         if link
         else None,
+        _decisions(details.review_id) if details.can_decide else None,
     ]
     return modal(
         CallbackId.REVIEW_DETAILS,

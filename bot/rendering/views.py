@@ -327,8 +327,9 @@ class ReviewDetails:
     profile: LeadProfile
     contact: Contact
     reason: str
-    due: datetime
+    due: datetime | None  # None: it was imported, and no clock runs
     note: str = ""
     rejected_by: str = ""
     history: tuple[str, ...] = ()
     crm_url: str = ""
+    can_decide: bool = False

@@ -28,16 +28,21 @@ class LeadLine:
     due_soon_from: datetime | None = None
     holder: str = ""
     note: str = ""  # a reason label, or what else to say in three words
+    waiting: bool = False  # imported, until a rep is free
 
 
 @dataclass(frozen=True, slots=True)
 class OfferList:
-    """More than five offers to one rep within ten minutes, as one message; soonest due first.
-    `total` >= len(lines)."""
+    """More than five offers to one rep within ten minutes, or leads `imported` before, as one
+    message; soonest due first, behind them those that they accepted and have to contact. `total` >=
+    len(lines). When none is left: how many were `answered`, and how many `moved_on` without that."""
 
     reader: Reader
     lines: tuple[LeadLine, ...]
     total: int
+    imported: bool = False
+    answered: int = 0
+    moved_on: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class HandoverList:
     until: datetime | None = None
     left: bool = False
     moved_on: int = 0  # open offers that went to the next rep already
+    back: bool = False  # they are here again: nothing to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,7 @@ class HomeView:
     first_visit: bool = False
     offer_absence: bool = False  # show the button "My hours and absence"
     offer_sample: bool = False  # show the button "Try it with a sample lead"
+    waiting: int = 0  # imported leads that wait for a free rep
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +126,20 @@ class LeadSummary:
     round: int = 1
     open_id: str = ""  # offer id for an Open button, "" for none
     crm_url: str = ""
+    imported: bool = False  # told by an import, never offered
+    waiting: bool = False  # imported, until a rep is free
 
 
 @dataclass(frozen=True, slots=True)
 class LeadMatches:
-    """`/lead <text>`: none or several matches; `exact` False: found by forgiving typos."""
+    """`/lead <text>`: none or several matches; `open_ended`: there are more than `total`."""
 
     reader: Reader
     query: str
     lines: tuple[LeadLine, ...] = ()
     total: int = 0
+    open_ended: bool = False
+    why: bool = False  # asked by `/lead why`
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,3 +222,11 @@ class AbsenceNote:
     moved_on: int = 0  # open offers that went to the next rep
     kept: int = 0  # accepted leads that keep their clocks
     manager: str = ""  # who got the list of the kept ones
+
+
+@dataclass(frozen=True, slots=True)
+class ImportNotice:
+    """`count` leads were imported for review, told to marketing's channel."""
+
+    reader: Reader
+    count: int

@@ -29,6 +29,9 @@ TAKE, REASSIGN, MORE_TIME = "Take it myself", "Reassign…", "Give more time…"
 REVIEW_TAKE, REVIEW_OFFER, REVIEW_NURTURE = "I'll take it", "Offer again…", "Nurture…"
 DISQUALIFY, DETAILS, OPEN, SHOW_ALL = "Disqualify…", "Details", "Open", "Show all"
 
+IMPORTED = "imported history"
+#: Where a lead stands that was imported and is to be offered.
+WAITING = "waits for a free rep (imported)"
 ERASED = "This lead's data was erased. Nothing to do."
 
 
@@ -150,7 +153,9 @@ def profile_line(profile: LeadProfile) -> str:
 def why_line(profile: LeadProfile, why_you: str) -> str:
     """ "Why: asked for a call, VP, 200+ people (92) · Yours: DACH, longest waiting"."""
     reasons = ", ".join(escape.clean(r, escape.REASON_CAP) for r in profile.reasons[:5] if r)
-    points = f"({profile.score})" if profile.score is not None else ""
+    # A score of nothing, for no reason, says nothing: a test, or a rule that knows no points.
+    says = profile.score is not None and (profile.score or reasons)
+    points = f"({profile.score})" if says else ""
     why = " ".join(x for x in (reasons or ("score" if points else ""), points) if x)
     yours = escape.clean(spoken(why_you), 120)
     return dotted((f"Why: {why}" if why else "", f"Yours: {yours}" if yours else ""))
@@ -230,6 +235,8 @@ ENDED: dict[CardState, str] = {
     CardState.TAKEN_BACK: "Taken back",
     CardState.MOVED_ON: "Moved on",
 }
+#: The same of a `[TEST]` lead, however it ended.
+TEST_OVER = "Test over"
 
 
 ABSENCE_HELP = (

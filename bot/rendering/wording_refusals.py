@@ -115,6 +115,14 @@ def _bad_date(f: Facts) -> str:
     return f"{read} Try: /baton away until monday, or /baton away until 24 December"
 
 
+def _unknown_card(f: Facts) -> str:
+    who = f.text("admin") or "your admin"
+    return (
+        "This Baton does not know this card, and nothing has changed. Another installation may use the same Slack "
+        f"app: ask {who}."
+    )
+
+
 def _always(text: str) -> Say:
     return lambda _: text
 
@@ -134,7 +142,7 @@ _SAY: Mapping[str, Say] = {
     "lapsed": _moved_on,
     "lead_gone": _always("This lead is not in Baton any more. Nothing to do."),
     "erased": _always("This lead's data was erased. Nothing to do."),
-    "stale_card": _always("This card was out of date. It is redrawn now: look again."),
+    "stale_card": _unknown_card,
     "wrong_status": _wrong_status,
     "not_in_playbook": _not_in_playbook,
     "deactivated": _always(
@@ -155,6 +163,9 @@ _SAY: Mapping[str, Say] = {
     ),
     "undo_too_late": _undo_too_late,
     "undo_log_too_late": _undo_log_too_late,
+    "touch_in_crm": _always(
+        "This touch stands in the CRM. Delete it there, and it goes here, too."
+    ),
     "nothing_to_undo": _always("There is nothing to undo. Nothing has changed."),
     "nothing_found": _nothing_found,
     "wrong_workspace": _always("This Baton belongs to another workspace. Nothing has changed."),

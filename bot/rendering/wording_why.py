@@ -26,6 +26,7 @@ _VERBS = {
     "reminded": "reminded",
     "overdue": "overdue",
     "escalated": "told",
+    "crm_not_told": "the CRM could not be told",
     "nudged": "nudged",
     "accepted": "accepted",
     "offer_accepted": "accepted",
@@ -37,6 +38,8 @@ _VERBS = {
     "lapsed": "not answered in time",
     "offer_ended": "offer ended",
     "touched": "contacted",
+    "touch_verified": "found in the CRM",
+    "touch_unverified": "gone from the CRM, the rep's word stays",
     "touch_withdrawn": "touch taken back",
     "followed_up": "followed up",
     "qualified": "qualified",
@@ -55,6 +58,7 @@ _VERBS = {
     "resolved": "decided",
     "disqualified": "disqualified",
     "exhausted": "nobody left to take it",
+    "test_over": "test over",
     "news": "news",
     "hand_raise": "asked again",
     "clock_started": "clock started",
@@ -62,6 +66,8 @@ _VERBS = {
     "clock_ended": "clock ended",
     "clock_resumed": "clock runs again",
     "fault": "a rule could not be evaluated",
+    "unroutable": "no rule names anybody who could take it",
+    "revived": "known from an import, and here again",
     "absent": "rep away",
 }
 

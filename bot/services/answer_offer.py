@@ -323,6 +323,8 @@ def held_lead(
         return refusal
     if actor is None:
         return Refusal("not_in_playbook")
+    if lead.kind == "test" and (actor.id != offer.rep_id or deed in (Deed.TAKE, Deed.REASSIGN)):
+        return Refusal("not_allowed")  # a test is for one person, also for their manager
     if Status(lead.status) not in statuses:
         return explain(work, lead, actor)
     return lead, offer, actor

@@ -19,7 +19,16 @@ from storage.outbox import LISTS
 
 #: Posts of these are tried for ever: somebody waits for them. Others die after `MOST_ATTEMPTS`.
 NEVER_GIVE_UP = frozenset(
-    {"lead_card", "escalation", "review_card", "reminder", "handover", "failure_notice", *LISTS}
+    {
+        "lead_card",
+        "escalation",
+        "review_card",
+        "reminder",
+        "handover",
+        "failure_notice",
+        "hook_notice",
+        *LISTS,
+    }
 )
 MOST_ATTEMPTS = 20
 #: Seconds.

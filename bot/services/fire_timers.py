@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.domain.agreement import ClockKind, StepKind
 from bot.domain.funnel import Action, Status
 from bot.domain.sla import ParsedStep, parse_step
+from bot.services.end_test_lead import TEST_TIMER, end_test
 from bot.services.escalate import escalate
 from bot.services.judge_lead import JUDGE_STEPS, judge_or_wait
 from bot.services.move_lead import REDRAW_STEP, SYSTEM, Ending, redraw, write
@@ -80,6 +81,9 @@ def _fire_lead(work: Work, lead_id: int, due: list[TimerRow]) -> None:
         if timer.subject_kind == "lead":
             clocks.settle_timer(work.conn, timer.id, "fired", work.now)
             _fire_lead_timer(work, lead, timer)
+        elif timer.subject_kind == TEST_TIMER:
+            clocks.settle_timer(work.conn, timer.id, "fired", work.now)
+            end_test(work, leads.read_lead(work.conn, lead_id) or lead)
     by_clock: dict[int, list[TimerRow]] = {}
     for timer in due:
         if timer.subject_kind == "clock":

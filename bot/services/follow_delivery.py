@@ -76,9 +76,15 @@ def after_failure(work: Work, row: OutboxRow, error: str) -> None:
         work.forget_roster()
     if row.template == "lead_card" and row.offer_id is not None:
         _offer_on(work, row.offer_id, error)
-    if row.template in ("home", "failure_notice") or row.edits:
+    if row.template in ("home", "failure_notice") or row.edits or _is_test(work, row):
         return
     _tell_manager(work, row, about, error)
+
+
+def _is_test(work: Work, row: OutboxRow) -> bool:
+    """A test that does not arrive is told to whoever asked for it, not to a manager."""
+    lead = leads.read_lead(work.conn, row.lead_id) if row.lead_id is not None else None
+    return lead is not None and lead.kind == "test"
 
 
 def _offer_on(work: Work, offer_id: str, error: str) -> None:

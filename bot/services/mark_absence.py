@@ -19,7 +19,7 @@ from bot.services.move_lead import SYSTEM, Ending, refresh_home
 from bot.services.offer_lead import Guard, current_offer, offer_next
 from bot.services.refuse import manages
 from bot.services.work import Member, Work
-from storage import journal, leads, outbox, people
+from storage import cards, journal, leads, outbox, people
 
 
 def go_away(
@@ -53,6 +53,7 @@ def come_back(work: Work, actor: Member | None, about: Member | None) -> Absence
     _write(work, about, "back", actor)
     work.forget_roster()
     refresh_home(work, about)
+    _take_back(work, about)
     return _note(work, actor, about, away=False)
 
 
@@ -103,7 +104,7 @@ def release_leads(work: Work, about: Member, why: str) -> Released:
             ending=Ending(offer, "withdrawn", why),
         )
         moved_on += 1
-    owned = leads.list_held_by(work.conn, about.id, OWNED)
+    owned = [r for r in leads.list_held_by(work.conn, about.id, OWNED) if r.kind != "test"]
     if not owned:
         return Released(moved_on)
     team = (about.person.team if about.person else "") or owned[0].team
@@ -113,7 +114,7 @@ def release_leads(work: Work, about: Member, why: str) -> Released:
     outbox.enqueue_post(
         work.conn,
         template="handover",
-        card_key=f"handover:{about.id}:{why}:{work.now.isoformat()}",
+        card_key=_handover_key(about, why, work.now),
         lane=outbox.lane_of(receiver.member.id),
         priority=outbox.PRIORITY_ESCALATION,
         now=work.now,
@@ -124,6 +125,28 @@ def release_leads(work: Work, about: Member, why: str) -> Released:
     )
     work.wake = True
     return Released(moved_on, len(owned), receiver.member.name)
+
+
+def _take_back(work: Work, about: Member) -> None:
+    """The manager's list of their leads says that they are back. One that is still to be sent drops by itself."""
+    for start, _ in about.absences:
+        card = cards.read_card(work.conn, _handover_key(about, "absent", start))
+        if card is None or card.closed:
+            continue
+        outbox.enqueue_edit(
+            work.conn,
+            template=card.template,
+            card_key=card.card_key,
+            lane=outbox.lane_of(card.person_id, card.slack_channel),
+            person_id=card.person_id,
+            now=work.now,
+            real=work.real,
+        )
+        work.wake = True
+
+
+def _handover_key(about: Member, why: str, since: datetime) -> str:
+    return f"handover:{about.id}:{why}:{since.isoformat()}"
 
 
 def _note(

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.funnel import Action, Actor, Status, sources_of
 from bot.services.run_clocks import end_left_clocks
+from bot.services.tell_crm import Change, tell
 from bot.services.work import Member, Work
 from storage import clocks, journal, leads, offers, outbox
 from storage.leads import LeadRow
@@ -57,11 +58,13 @@ def move(
     ending: Ending | None = None,
     changes: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
+    at: datetime | None = None,
 ) -> LeadRow | None:
     """Move a locked lead. None when the guard (status, offer id, holder, review id) does not hold any more.
 
     `ending` is ended after the guarded UPDATE (which looks at it) and before the next offer can open.
 
+    `at`: when it truly happened, if we were told late; clocks are judged by it.
     The guard in the UPDATE names what the table of the funnel says, whatever was checked before.
     """
     moved = leads.move_lead(
@@ -91,10 +94,11 @@ def move(
             "rep": moved.owner_id,
             **(data or {}),
         },
+        change=Change(lead, ending.reason if ending is not None else ""),
     )
     if ending is not None:
         end_offer(work, ending.offer, ending.state, reason=ending.reason)
-    end_left_clocks(work, moved, answered=answered)
+    end_left_clocks(work, moved, answered=answered, at=at)
     redraw(work, moved, lead.owner_id)
     return moved
 
@@ -105,9 +109,10 @@ def write(
     kind: str,
     acting: Acting = SYSTEM,
     data: Mapping[str, Any] | None = None,
+    change: Change | None = None,
 ) -> None:
-    """One journal entry about a lead."""
-    journal.insert_entry(
+    """One journal entry about a lead; what it changed is told to the CRM. `change`: what a move knows of it."""
+    seq = journal.insert_entry(
         work.conn,
         subject_kind="lead",
         subject_id=lead_id,
@@ -117,6 +122,7 @@ def write(
         actor_id=acting.person_id,
         data=data,
     )
+    tell(work, lead_id, seq, kind, (acting.kind, acting.person_id), data or {}, change)
 
 
 def redraw(work: Work, lead: LeadRow, *also: int | None) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 from bot.domain.agreement import ClockKind
 from bot.domain.funnel import Action, Status
-from bot.domain.routing import Decision
+from bot.domain.routing import Decision, turn_after
 from bot.services.choose_rep import choose_rep
+from bot.services.end_test_lead import TEST, end_test
 from bot.services.escalate import tell_manager_nobody_left
 from bot.services.move_lead import SYSTEM, Acting, Ending, move, write
 from bot.services.run_clocks import start_clock
@@ -49,7 +50,12 @@ def offer_next(
     reason: str = "",
     note_id: int | None = None,
 ) -> LeadRow | None:
-    """Offer the lead to whom the rules name, or send it to review when nobody is left. None: guard failed."""
+    """Offer the lead to whom the rules name, or send it to review when nobody is left. None: guard failed.
+
+    A test lead is for one person only: it ends instead.
+    """
+    if lead.kind == TEST:
+        return _end_test(work, lead, acting, guard, ending, answered=answered)
     decision = choose_rep(work, lead, prefer=prefer, ending=ending)
     rep = work.roster.by_email.get(decision.rep) if decision.rep else None
     if rep is not None:
@@ -106,7 +112,8 @@ def open_offer(
     team_name = (
         team or (decision.team if decision else "") or (rep.person.team if rep.person else "")
     )
-    show_at = work.now if accepted else rep.calendar.next_open(work.now)
+    test = lead.kind == TEST  # whoever asks for a test waits for it now, and it is nobody's turn
+    show_at = work.now if accepted or test else rep.calendar.next_open(work.now)
     offer_id = new_offer_id()
     moved = move(
         work,
@@ -164,8 +171,10 @@ def open_offer(
             "trace": offer.trace,
         },
     )
-    people.save_person(work.conn, rep.id, last_offered_at=work.now)
-    work.roster.note_offer(rep.id, work.now)
+    if not test:
+        turn = turn_after(work.now, (m.row.last_offered_at for m in work.roster.by_id.values()))
+        people.save_person(work.conn, rep.id, last_offered_at=turn)
+        work.roster.note_offer(rep.id, turn)
     _start_offer_clocks(work, moved, offer, rep, accepted=accepted)
     outbox.enqueue_post(
         work.conn,
@@ -256,7 +265,12 @@ def enter_review(
     answered: bool = False,
     data: Mapping[str, Any] | None = None,
 ) -> LeadRow | None:
-    """The lead is marketing's again: the review clock runs, the review message goes to their channel."""
+    """The lead is marketing's again: the review clock runs, the review message goes to their channel.
+
+    A test lead is nobody else's business: it ends instead.
+    """
+    if lead.kind == TEST:
+        return _end_test(work, lead, acting, guard, ending, answered=answered)
     review_id = new_offer_id()
     moved = move(
         work,
@@ -294,6 +308,26 @@ def enter_review(
         data={"review": review_id},
     )
     return moved
+
+
+def _end_test(
+    work: Work,
+    lead: LeadRow,
+    acting: Acting,
+    guard: Guard | None,
+    ending: Ending | None,
+    *,
+    answered: bool,
+) -> LeadRow | None:
+    return end_test(
+        work,
+        lead,
+        acting,
+        ending=ending,
+        offer_id=guard.offer_id if guard else None,
+        held_by=guard.held_by if guard else None,
+        answered=answered,
+    )
 
 
 def current_offer(work: Work, lead: LeadRow) -> OfferRow | None:

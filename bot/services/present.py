@@ -10,8 +10,11 @@ from collections.abc import Mapping
 
 from bot.domain.agreement import ClockKind
 from bot.services import (
+    announce_import,
+    audit_leads,
     present_escalation,
     present_home,
+    present_hook,
     present_lists,
     present_offer,
     present_review,
@@ -49,8 +52,13 @@ BUILDERS: Mapping[str, RenderRow] = {
     "escalation": present_escalation.escalation,
     "review_card": present_review.review_card,
     "offers_list": present_lists.offers_list,
+    "released_list": present_lists.released_list,
     "breach_list": present_lists.breach_list,
+    "reminders_list": present_lists.reminders_list,
     "handover": present_lists.handover,
     "failure_notice": present_lists.failure_notice,
+    "import_notice": announce_import.import_notice,
+    "audit": audit_leads.audit_message,
     "home": present_home.home,
+    "hook_notice": present_hook.hook_notice,
 }

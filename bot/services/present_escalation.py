@@ -314,14 +314,22 @@ def _exit(work: Work, case: _Case, move: JournalRow | None) -> EscalationOutcome
     to_id = made.data.get("rep") if made is not None else None
     return EscalationOutcome(
         kind=end,
-        at=move.at,
+        at=_happened_at(move),
         by_name=doer(work, move),
         by_reader=_is_reader(case, move),
         to_name=work.roster.name_of(to_id) if to_id is not None else "",
         wake_on=day_of(move.data.get("wake_at"), reader_of(work, case.receiver).zone),
-        after_minutes=int((move.at - _asked_at(case)).total_seconds() // 60) if good else None,
+        after_minutes=int((_happened_at(move) - _asked_at(case)).total_seconds() // 60)
+        if good
+        else None,
         reason=label_of(work, code) if code else "",
     )
+
+
+def _happened_at(move: JournalRow) -> datetime:
+    """When it truly happened: the CRM tells some things late."""
+    told = move.data.get("happened_at")
+    return datetime.fromisoformat(told) if isinstance(told, str) else move.at
 
 
 def _is_reader(case: _Case, entry: JournalRow) -> bool:

@@ -56,6 +56,8 @@ def summary_of(work: Work, actor: Member, lead: LeadRow) -> LeadSummary:
         if lead.wake_at is not None and lead.state is Status.NURTURING
         else None,
         round=lead.round,
+        imported=lead.kind == "history",
+        waiting=lead.waiting,
         open_id=(lead.current_offer_id or "") if mine or may(actor.roles, bonds, Deed.TAKE) else "",
     )
 
@@ -155,6 +157,7 @@ _MOVES: dict[str, str] = {
     Action.DISQUALIFY: "disqualified",
     Action.WAKE: "woken",
     Action.EXHAUST: "exhausted",
+    Action.END_TEST: "test_over",
 }
 
 
@@ -259,8 +262,16 @@ def _ended(asker: _Asker, entry: JournalRow) -> _Said:
 
 
 def _touched(asker: _Asker, entry: JournalRow) -> _Said:
-    touch = " ".join(str(entry.data.get(key) or "") for key in ("kind", "outcome")).strip()
-    return "touched", {"by": _by(asker, entry), "touch": touch}
+    return entry.kind, {"by": _by(asker, entry), **_touch(entry)}
+
+
+def _in_crm(asker: _Asker, entry: JournalRow) -> _Said:
+    return entry.kind, _touch(entry)
+
+
+def _touch(entry: JournalRow) -> dict[str, str]:
+    words = (str(entry.data.get(key) or "") for key in ("kind", "outcome"))
+    return {"touch": " ".join(words).strip()}
 
 
 def _clock_moved(asker: _Asker, entry: JournalRow) -> _Said:
@@ -317,6 +328,8 @@ _TOLD: Mapping[str, Callable[[_Asker, JournalRow], _Said]] = {
     "escalated": _escalated,
     "offer_ended": _ended,
     "touched": _touched,
+    "touch_verified": _in_crm,
+    "touch_unverified": _in_crm,
     "touch_withdrawn": _plain("touch_withdrawn"),
     "nudged": _plain("nudged"),
     "review_taken": _plain("review_taken"),
@@ -325,5 +338,7 @@ _TOLD: Mapping[str, Callable[[_Asker, JournalRow], _Said]] = {
     "clock_excused": _excused,
     "news": _news,
     "fault": _fault,
+    "unroutable": lambda asker, entry: ("unroutable", {"detail": entry.data.get("why")}),
+    "revived": lambda asker, entry: ("revived", {}),
     "undeliverable": _undeliverable,
 }

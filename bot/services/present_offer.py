@@ -227,10 +227,10 @@ def _end_state(offer: OfferRow, move: JournalRow) -> CardState:
     action, to = move.data.get("action"), str(move.data.get("to"))
     if offer.state == "rejected" and move.data.get("from") != Status.OFFERED:
         return CardState.GIVEN_BACK
+    if offer.state in _ENDS:  # first: a rejected test is closed, and its card says "rejected"
+        return _ENDS[offer.state]
     if to in _CLOSED_AS:
         return _CLOSED_AS[to]
-    if offer.state in _ENDS:
-        return _ENDS[offer.state]
     if is_crm(move) or (action == Action.REOFFER and move.actor_kind == "marketing"):
         return CardState.TAKEN_BACK
     return CardState.MOVED_ON

@@ -29,6 +29,7 @@ _OWN_REASONS = {
     "hand_raise": "Asked again",
     "lapsed_out": "Nobody answered in time",
     "not_accepted": "Nobody accepted it in time",
+    "imported": "Imported",
 }
 
 #: Before a lead's number in a button, when it has neither an offer nor a review.
@@ -157,6 +158,7 @@ def lines_of(
                 due_soon_from=soon.get(clock_.id) if clock_ else None,
                 holder=work.roster.name_of(lead.owner_id) if lead.owner_id else "",
                 note=(notes or {}).get(lead.id, ""),
+                waiting=lead.waiting,
             )
         )
     return sorted(made, key=lambda line: (line.due is None, line.due or work.now))

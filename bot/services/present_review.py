@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bot.domain.access import Deed, may
 from bot.domain.agreement import ClockKind
 from bot.domain.business_time import DurationKind, parse_duration
 from bot.domain.funnel import Action, Status
@@ -39,8 +40,10 @@ from bot.services.present_parts import (
     label_of,
     profile_of,
     reader_of,
+    running,
     story_of,
 )
+from bot.services.refuse import bonds_of
 from bot.services.work import Member, Work
 from storage import clocks, leads, reading
 from storage.cards import CardRow
@@ -173,8 +176,9 @@ def review_details(work: Work, lead: LeadRow, review_id: str, reader: Member) ->
         profile=profile_of(lead),
         contact=contact_of(lead),
         reason=card.reason,
-        due=card.due,
+        due=card.due if ClockKind.REVIEW in running(work, lead.id) else None,
         note=card.note,
+        can_decide=may(reader.roles, bonds_of(work, reader, lead), Deed.REVIEW_OFFER),
         rejected_by=doer(work, entered) if entered is not None else "",
         history=_history(work, story, reader),
     )

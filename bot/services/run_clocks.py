@@ -54,11 +54,11 @@ def start_clock(
     goal: int | None = None,
     arm: bool = True,
 ) -> ClockRow | None:
-    """Start the clock if the agreement knows it for this lead; None when it does not.
+    """Start the clock if the agreement knows it for this lead; None when it does not. None runs for a test lead.
 
     `arm` False: its timers come later (`arm_steps`), because it most likely ends in this same transaction.
     """
-    rule = clock_rule(work, lead, kind)
+    rule = clock_rule(work, lead, kind) if lead.kind != "test" else None
     if rule is None:
         return None
     calendar = calendar_for(work, kind, person_id, team)
@@ -115,29 +115,37 @@ def _arm(work: Work, clock: ClockRow, steps: Iterable[PlannedStep]) -> None:
     work.wake = True
 
 
-def end_clock(work: Work, clock: ClockRow, outcome: str) -> ClockRow:
-    """End a running clock: the true delay is kept, its timers are cancelled."""
+def end_clock(work: Work, clock: ClockRow, outcome: str, *, at: datetime | None = None) -> ClockRow:
+    """End a running clock, or judge an ended one again: the true delay is kept, its timers are cancelled.
+
+    `at`: when what ended it truly happened, if we were told late. In time then was in time, whatever was told since.
+    """
     calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
+    ended_at = max(at, clock.started_at) if at is not None else work.now
     breached = clock.breached_at
-    if breached is None and work.now > clock.due_at:
-        breached = clock.due_at
+    if ended_at > clock.due_at:
+        breached = breached or clock.due_at
+    elif at is not None:
+        breached = None
     ended = clocks.save_clock(
         work.conn,
         clock.id,
-        ended_at=work.now,
+        ended_at=ended_at,
         outcome=outcome,
         breached_at=breached,
-        taken_seconds=calendar.between(clock.started_at, work.now),
+        taken_seconds=calendar.between(clock.started_at, ended_at),
     )
     clocks.cancel_timers(work.conn, "clock", clock.id)
     _journal(work, clock.lead_id, "clock_ended", clock=clock.id, kind=clock.kind, outcome=outcome)
     return ended
 
 
-def end_left_clocks(work: Work, lead: LeadRow, *, answered: bool = False) -> None:
+def end_left_clocks(
+    work: Work, lead: LeadRow, *, answered: bool = False, at: datetime | None = None
+) -> None:
     """After a move: end each clock that does not cover the lead's status any more.
 
-    `answered`: the rep answered the offer (also by no): the accept clock was met, or late.
+    `answered`: the rep answered the offer (also by no): the accept clock was met, or late. `at`: as in `end_clock`.
     """
     for clock in clocks.list_clocks(work.conn, lead.id, running=True):
         kind = ClockKind(clock.kind)
@@ -153,11 +161,14 @@ def end_left_clocks(work: Work, lead: LeadRow, *, answered: bool = False) -> Non
             reached = answered
         elif kind in _PER_OFFER and other_offer:
             reached = False
-        end_clock(work, clock, verdict_on(work, clock) if reached else "stopped")
+        end_clock(work, clock, verdict_on(work, clock, at) if reached else "stopped", at=at)
 
 
-def verdict_on(work: Work, clock: ClockRow) -> str:
-    """ "met" or "late" for a clock whose goal is reached now. A breach that was told stays a breach."""
+def verdict_on(work: Work, clock: ClockRow, at: datetime | None = None) -> str:
+    """ "met" or "late" for a clock whose goal is reached now. A breach that was told stays a breach, unless the goal
+    was truly reached `at` a time before the due time and we were only told late."""
+    if at is not None:
+        return "met" if at <= clock.due_at else "late"
     return "met" if clock.breached_at is None and work.now <= clock.due_at else "late"
 
 

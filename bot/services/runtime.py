@@ -39,6 +39,7 @@ class Wakers:
 
     delivery: Callable[[], None] = lambda: None
     tick: Callable[[], None] = lambda: None
+    hooks: Callable[[], None] = lambda: None
 
 
 class Runtime:
@@ -51,6 +52,8 @@ class Runtime:
         self.clock = clock
         self.agreement = agreement
         self.wakers = Wakers()
+        #: A webhook receiver is configured; set by whoever knows the settings, before the first transaction.
+        self.tells_crm = False
         #: The sandbox moves business time by a row: then every transaction reads it first.
         self._movable = movable_clock
         writers, readers = (1, 2) if database.is_sqlite else (6, 2)
@@ -64,6 +67,7 @@ class Runtime:
         if wake:
             self.wakers.delivery()
             self.wakers.tick()
+            self.wakers.hooks()
         return result
 
     async def read(self, query: Callable[[Work], T]) -> T:
@@ -82,7 +86,13 @@ class Runtime:
         """The context of one transaction."""
         if self._movable:
             self.clock.set_offset(timedelta(seconds=playbooks.read_offset(conn)))
-        return Work(conn, self.clock.business(), self.clock.real(), self.agreement)
+        return Work(
+            conn,
+            self.clock.business(),
+            self.clock.real(),
+            self.agreement,
+            tells_crm=self.tells_crm,
+        )
 
     def run_now(
         self, use_case: Callable[[Work], T], transaction: AbstractContextManager[Connection]

@@ -129,6 +129,8 @@ class Work:
     agreement: Agreement
     #: Set by whatever adds outbox rows or timers: the runtime then wakes delivery and the tick.
     wake: bool = field(default=False)
+    #: A webhook receiver is configured: changes of leads are told to it (`tell_crm`).
+    tells_crm: bool = field(default=False)
 
     @cached_property
     def roster(self) -> Roster:

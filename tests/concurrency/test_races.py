@@ -28,7 +28,7 @@ def size(quick: int, full: int) -> int:
 def test_two_processes_click_the_same_offers_and_each_offer_has_one_winner(
     database_url: str,
 ) -> None:
-    offers = size(120, 1000)
+    offers = size(72, 1000)
     verdict = click_race(database_url, offers=offers, seed=1)
     assert verdict.faults == []
     assert verdict.figures["winners"] == offers

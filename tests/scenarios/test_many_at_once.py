@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from bot.services import answer_offer
+from bot.services.work import Work
 from tests.story import Story, lead_of
 
 OFFERED = ["Accept", "Reject…", "Recycle…"]
@@ -30,14 +32,35 @@ async def test_seven_leads_at_once_are_one_list_that_works(story: Story) -> None
     assert story.status("Firm C") == "accepted"
     assert lead.buttons == ["Log call…", "Log email", "Log meeting"], "the form shows what is now"
     await lead.close()
-    assert "6 leads for you." in offers.text
-    assert "Firm C" not in offers.text
+    assert "6 to answer, first by 15:00; 1 to contact by Wed 10:00" in offers.text
+    mine = await offers.click("Open", row="Firm C")
+    await mine.click("Log email")
+    await mine.close()
+    assert "6 leads for you. First" in offers.text
+    assert "Firm C" not in offers.text, "touched: nothing is owed before the next step"
 
     lead = await offers.click("Open", row="Firm D")
     reject = await lead.click("Reject…")
     assert await reject.submit(reason="bad_data") == {}
     assert story.status("Firm D") == "review"
     await story.expect_channel("review", "Firm D")
+
+
+async def test_whoever_answered_the_whole_list_is_called_for_the_next_lead(story: Story) -> None:
+    await leads_arrive(story, *(f"Firm {letter}" for letter in "ABCDEF"))
+    offers = await story.expect_dm("ann", "6 leads for you")
+
+    def accept(work: Work) -> None:
+        ann = work.roster.by_email["ann@acme.example"]
+        for letter in "ABCDEF":
+            held = story.lead(f"Firm {letter}").current_offer_id
+            answer_offer.accept(work, ann, held or "")
+
+    story.house.runtime.write_now(accept)
+    await story.settle()
+    assert "6 to contact, first by Wed 10:00" in offers.text
+    await story.lead_arrives("Globex")
+    await story.expect_dm("ann", "1 lead for you: accept by 15:00")
 
 
 async def test_five_leads_are_five_cards(story: Story) -> None:
@@ -51,8 +74,7 @@ async def test_six_breaches_are_one_digest(story: Story) -> None:
     await leads_arrive(story, *companies, source="contact_me")
     await story.expect_dm("ann", "6 leads for you")
     await story.fast_forward(minutes=15)
-    for _ in companies:
-        await story.expect_dm("ann", "Moved on at 10:15")  # what were the reminders
+    await story.expect_dm("ann", "None of these waits for you any more")  # what were the reminders
     await story.expect_dm("ben", "6 leads for you")
     digest = await story.expect_dm("dana", "6 emea leads overdue, 6 asked for a call")
     assert digest.buttons.count("Open") == 6

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.services.deliver_kit import Office
+from tests.story_fixture import pytest_runtest_makereport as pytest_runtest_makereport
+from tests.story_fixture import story as story
 
 
 @pytest.fixture

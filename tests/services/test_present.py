@@ -204,7 +204,7 @@ def test_a_reminder_stands_in_the_thread_and_is_edited_to_its_outcome(desk: Desk
     made = next(m for key, m in desk.deliver().items() if key.startswith("remind:"))
     assert isinstance(made, Rendered)
     assert made.closed
-    assert desk.shown("remind:") == "Accepted at 10:15."
+    assert desk.shown("remind:") == "Accepted at 10:15: Jana Novak, Globex."
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,12 @@ def test_the_leads_of_somebody_away_go_to_the_manager_as_one_list(desk: Desk) ->
         done(mark_absence.go_away(work, ann, ann, desk.now + timedelta(days=2)))
     desk.deliver()
     assert "Ann Lee is away until Wed 10:00: 1 open lead is theirs." in desk.shown("handover:")
+    desk.forward(1)
+    with desk.work() as work:
+        ann = desk.member(work, "ann")
+        done(mark_absence.come_back(work, ann, ann))
+    desk.deliver()
+    assert desk.shown("handover:") == "Ann Lee is back. Nothing to do."
 
 
 def test_home_shows_the_queue_by_due_time_and_the_teams_to_a_manager(desk: Desk) -> None:

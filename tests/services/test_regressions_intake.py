@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from bot.playbook.loading import load_playbook
 from bot.services import judge_lead, take_news
 from bot.services import receive_leads as receiving
 from bot.services.receive_leads import Message, Received, receive_leads, replay_message
 from handlers.intake_items import items_of, items_of_stored
 from handlers.lead_body import LeadItem, parse_leads
 from storage import inbox, leads
-from tests.services.desk_kit import START, Desk
+from tests.services.desk_kit import PLAYBOOK, START, Desk
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -33,6 +35,18 @@ def sent(desk: Desk, msg_id: str, *items: dict[str, Any]) -> Received:
     assert isinstance(parsed, tuple)
     with desk.work() as work:
         return receive_leads(work, Message("hub", msg_id, msg_id, raw, parsed))
+
+
+def test_the_leads_of_one_message_go_round(desk: Desk) -> None:
+    uncapped = load_playbook(PLAYBOOK.replace(", open_cap: 1", ""), today=START.date()).agreement
+    assert uncapped is not None
+    desk.agreement = replace(uncapped, version=1)
+    items = [{"source": "webinar", "external_id": f"x{n}", "country": "AT"} for n in range(6)]
+    with desk.work() as work:
+        both = {desk.member(work, who).id: 3 for who in ("ann", "ben")}
+    sent(desk, "m-1", *items)
+    with desk.work() as work:
+        assert leads.count_open_by_person(work.conn) == both
 
 
 def test_a_fault_of_ours_keeps_one_lead_for_a_replay_and_takes_the_others(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from bot.clock import Clock
 from bot.services import receive_leads as receiving
@@ -16,7 +16,7 @@ from bot.services.receive_leads import Incoming, Message, receive_leads
 from bot.services.runtime import Runtime
 from bot.services.work import Work
 from bot.wiring import open_runtime
-from storage import people, playbooks
+from storage import inbox, people, playbooks
 from storage.database import Database
 from tests.postgres import PostgresServer
 from tests.schema import create_schema
@@ -86,3 +86,19 @@ def test_a_connection_that_breaks_while_a_lead_is_applied_costs_a_second_try_and
     received = runtime.write_now(lambda work: receive_leads(work, message))
     assert [r["status"] for r in received.results] == ["accepted"]
     assert tries == 2
+
+
+def test_lists_of_two_senders_are_applied_one_after_the_other(runtime: Runtime) -> None:
+    """Crossing each other in Homes and lists they deadlocked, four at once until they were given up."""
+    free = select(func.pg_try_advisory_xact_lock(inbox._TURN))
+
+    def is_free() -> bool:
+        with runtime.database.write() as conn:
+            return bool(conn.execute(free).scalar_one())
+
+    for many, expected in ((1, True), (2, False)):
+        message = Message("hub", f"m-{many}", "sha", b"{}", (Incoming(0, None, "bad"),) * many)
+        with runtime.database.write() as conn:
+            receive_leads(runtime.make_work(conn), message)
+            assert is_free() is expected
+    assert is_free()

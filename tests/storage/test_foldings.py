@@ -139,6 +139,26 @@ def test_what_a_list_never_showed_is_given_back_and_folded_anew(post: Post) -> N
     assert len(post.rows(template="offers_list")) == 2
 
 
+def test_reminders_become_one_that_calls_again_and_never_joins_an_older_one(post: Post) -> None:
+    ann = post.person("ann")
+
+    def reminders_come(numbers: range) -> None:
+        for n in numbers:
+            post.decide(
+                f"remind:{n}:1", template="reminder", lane=f"dm:{ann}", person_id=ann, clock_id=n
+            )
+
+    reminders_come(range(6))
+    assert post.fold() == 6
+    [message] = post.rows(template="reminders_list")
+    assert message.data["clock_ids"] == list(range(6))
+    with post.database.write() as conn:
+        conn.execute(_outbox.update().where(_outbox.c.id == message.id).values(state="sent"))
+    post.posted(message.card_key, ann, "reminders_list", data=message.data)
+    reminders_come(range(6, 7))
+    assert post.fold() == 0, "an edit calls nobody"
+
+
 def test_rows_that_another_worker_is_folding_are_left_to_it(post: Post) -> None:
     one_writer_is_enough(post)
     ann = post.person("ann")

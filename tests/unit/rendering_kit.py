@@ -62,6 +62,7 @@ from bot.rendering.views_pages import (
     DeliveryFailure,
     HandoverList,
     HomeView,
+    ImportNotice,
     LeadLine,
     LeadMatches,
     LeadSummary,
@@ -208,7 +209,7 @@ def reviews(text: str) -> Iterator[Shown]:
         yield Shown(f"review {state}", "channel", review_card.render_review_card(card))
     details = ReviewDetails(
         "rv_9", VIENNA, lead, LeadProfile(text, message=text), Contact(text, text), text,
-        minutes(9), text, text, (text,) * 40, text,
+        minutes(9), text, text, (text,) * 40, text, can_decide=True,
     )  # fmt: skip
     yield Shown("details", "modal", review_card.render_review_details(details))
 
@@ -227,6 +228,9 @@ def pages(text: str) -> Iterator[Shown]:
         for n in range(30)
     )
     yield Shown("offers", "dm", lists.render_offer_list(OfferList(VIENNA, rows, 70)))
+    yield Shown("released", "dm", lists.render_offer_list(OfferList(VIENNA, rows, 70, True)))
+    yield Shown("answered", "dm", lists.render_offer_list(OfferList(VIENNA, (), 0, True)))
+    yield Shown("reminders", "dm", lists.render_reminder_list(OfferList(VIENNA, rows, 70)))
     breach = BreachList(VIENNA, text, rows, 70, 2, minutes(-80))
     yield Shown("breaches", "dm", lists.render_breach_list(breach))
     for left in (True, False):
@@ -237,7 +241,7 @@ def pages(text: str) -> Iterator[Shown]:
     offered = tuple(replace(row, status=Status.OFFERED) for row in rows)
     full = HomeView(
         VIENNA, text, frozenset(Role), offered, 30, rows, 30, rows, 30, text, 4, minutes(99), True,
-        True, True,
+        True, True, 9000,
     )  # fmt: skip
     yield Shown("home", "home", home.render_home(full))
     empty = HomeView(VIENNA, text, frozenset({Role.REP}), last_lead=text, last_accept_minutes=4)
@@ -275,6 +279,9 @@ def pages(text: str) -> Iterator[Shown]:
     for raised in (True, False):
         news = NewsLine(VIENNA, lead, text, raised, ClockKind.FIRST_TOUCH, minutes(9))
         yield Shown(f"news {raised}", "dm", notices.render_news_line(news))
+    for count in (1, 412):
+        notice = notices.render_import_notice(ImportNotice(VIENNA, count))
+        yield Shown(f"import {count}", "channel", notice)
 
 
 def forms(text: str) -> Iterator[Shown]:

@@ -14,6 +14,7 @@ from bot.rendering.views import (
     LIVE_STATES,
     CardState,
     Ending,
+    LastTouch,
     LeadFace,
     NextStop,
     Reader,
@@ -109,14 +110,27 @@ def test_undo_leaves_the_menu_after_its_five_minutes() -> None:
 def test_a_lead_in_work_shows_the_last_touch_and_what_is_due() -> None:
     card = render_lead_card(WORKING)
     assert "Last touch: call, no answer at 10:28 · touches 2 of 5" in shown(card)
-    assert "Follow up by Fri 10:31\nDecide by 23 June 10:31" in shown(card)
+    assert "5 touches by Fri 10:31\nDecide by 23 June 10:31" in shown(card)
     assert buttons(card) == ["Log call…", "Log email", "Log meeting"]
 
 
 def test_a_slip_of_the_log_button_can_be_taken_back() -> None:
-    card = render_lead_card(replace(WORKING, undo_log_until=minutes(2)))
+    reached = LastTouch(minutes(-3), "call", "reached")
+    card = render_lead_card(replace(WORKING, undo_log_until=minutes(2), last_touch=reached))
     assert buttons(card) == ["Qualify…", "Log call…", "Undo log"]
     assert menu(card)[:2] == ["Log email", "Log meeting"]
+
+
+def test_after_a_call_that_nobody_answered_the_next_step_is_another_call() -> None:
+    card = render_lead_card(replace(WORKING, undo_log_until=minutes(2)))
+    assert buttons(card) == ["Log call…", "Qualify…", "Undo log"]
+    made = [e for block in card["blocks"] for e in block.get("elements", ())]
+    assert [e["text"]["text"] for e in made if e.get("style") == "primary"] == ["Log call…"]
+
+
+def test_a_score_of_nothing_for_no_reason_says_nothing() -> None:
+    nothing = replace(OFFERED.profile, score=0, reasons=())
+    assert "Why:" not in shown(render_lead_card(replace(OFFERED, profile=nothing)))
 
 
 def test_a_qualified_lead_waits_to_be_closed() -> None:

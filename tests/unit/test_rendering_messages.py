@@ -16,6 +16,7 @@ from bot.rendering.lists import (
     render_handover_list,
     render_marketing_overdue,
     render_offer_list,
+    render_reminder_list,
 )
 from bot.rendering.reminder import render_reminder
 from bot.rendering.review_card import render_review_card
@@ -59,9 +60,9 @@ def test_a_reminder_counts_in_the_notification_and_names_the_time_in_the_message
 @pytest.mark.parametrize(
     ("outcome", "said"),
     [
-        (ReminderOutcome.DONE, "Accepted at 10:33."),
-        (ReminderOutcome.PASSED_ON, "Passed on at 10:33."),
-        (ReminderOutcome.MOVED_ON, "Moved on at 10:33. Nothing to do for you."),
+        (ReminderOutcome.DONE, "Accepted at 10:33: Jana Novak, Globex."),
+        (ReminderOutcome.PASSED_ON, "Passed on at 10:33: Jana Novak, Globex."),
+        (ReminderOutcome.MOVED_ON, "Moved on at 10:33: Jana Novak, Globex. Nothing to do for you."),
         (ReminderOutcome.OVERDUE, "Jana Novak, Globex: due since 10:35. It is still yours."),
     ],
 )
@@ -151,12 +152,52 @@ def test_a_review_shows_who_looks_at_it_and_how_it_ended() -> None:
 # ------------------------------------------------------------------ lists and Home
 
 
+def test_whoever_still_has_it_after_the_breach_has_it_not_until_a_time_that_passed() -> None:
+    had = [replace(holder, current=False, until=minutes(-20)) for holder in BREACH.holders[:1]]
+    still = replace(BREACH.holders[-1], name="Ben Ode", current=True, until=minutes(0))
+    both = shown(render_escalation_card(replace(BREACH, holders=(*had, still))))
+    assert "Ann Lee until 10:11, still with Ben Ode. Reminded once." in both
+    alone = shown(render_escalation_card(replace(BREACH, holders=(still,))))
+    assert "Still with Ben Ode. Reminded once." in alone
+
+
 def test_many_offers_become_one_list_with_ten_buttons() -> None:
     rows = tuple(line_of(JANA, n) for n in range(1, 13))
     message = render_offer_list(OfferList(VIENNA, rows, 12))
     assert message["text"] == "12 leads for you. First: accept by 10:32. Jana Novak, Globex."
     assert buttons(message) == ["Open"] * 10
     assert "and 2 more: /lead mine" in str(message["blocks"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "gone", "said"),
+    [
+        (1, 0, 0, "1 imported lead for you: accept by 10:32."),
+        (2, 1, 3, "2 to answer, first by 10:32; 1 to contact by 10:41."),
+        (0, 2, 0, "2 to contact, first by 10:41."),
+        (0, 0, 0, "All answered. Nothing to do."),
+        (0, 0, 6, "6 moved on to others. Nothing to do."),
+        (0, 0, 4, "2 answered, 4 moved on to others. Nothing to do."),
+    ],
+)
+def test_a_list_of_offers_says_what_is_left(
+    asked: int, accepted: int, gone: int, said: str
+) -> None:
+    rows = [line_of(JANA, n) for n in range(1, asked + 1)]
+    rows += [
+        replace(line_of(JANA, 10 + n), status=Status.ACCEPTED, clock=ClockKind.FIRST_TOUCH)
+        for n in range(accepted)
+    ]
+    answered = 2 if gone == 4 else 0
+    view = OfferList(VIENNA, tuple(rows), len(rows), True, answered, gone)
+    assert shown(render_offer_list(view)).splitlines()[0].endswith(said)
+
+
+def test_many_reminders_become_one() -> None:
+    rows = tuple(line_of(JANA, n) for n in range(1, 8))
+    message = render_reminder_list(OfferList(VIENNA, rows, 7))
+    assert message["text"] == "7 leads wait for you. First: accept by 10:32. Jana Novak, Globex."
+    assert buttons(message) == ["Open"] * 7
 
 
 def test_many_breaches_become_one_digest() -> None:

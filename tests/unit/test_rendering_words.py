@@ -234,7 +234,7 @@ def test_why_tells_the_story_in_order() -> None:
     why = Why(VIENNA, JANA, steps, 92, 3, (), 7, date(2026, 11, 1))
     assert shown(replies.render_why(why)) == (
         "Jana Novak · Globex GmbH\n"
-        "Score 92 on 3 rules · definition v7, signed by both on 1 November\n"
+        "Score 92 on 3 rules · definition v7, in force since 1 November\n"
         "10:30:00 arrived (webhook)\n"
         "10:30:00 offered to Ann Lee: rule DACH → emea; 2 colleagues unavailable, longest\n"
         "10:30:00 accept clock started, due 10:45 = 10:30 + 15 min\n"
