@@ -26,19 +26,20 @@ class Recorder:
 
     def __init__(self, path: Path | None) -> None:
         self.counts: dict[str, int] = {}
+        self._paths = [path, path.with_name(path.stem + ".other.jsonl")] if path else []
         self._files: list[TextIO] = []
-        if path:
-            other = path.with_name(path.stem + ".other.jsonl")
-            # Line buffered: a process that is killed leaves whole lines.
-            self._files = [p.open("a", encoding="utf-8", buffering=1) for p in (path, other)]
 
     def record(
         self, method: str, payload: Mapping[str, Any], error: str = "", *, status: int = 200
     ) -> None:
         """Write one call and how it was answered."""
         self.counts[method] = self.counts.get(method, 0) + 1
-        if not self._files:
+        if not self._paths:
             return
+        if not self._files:
+            # Only now: a workspace that is made and never used leaves nothing open. Line buffered: a process that
+            # is killed leaves whole lines.
+            self._files = [p.open("a", encoding="utf-8", buffering=1) for p in self._paths]
         line = {
             "method": method,
             "payload": {key: value for key, value in payload.items() if key != "token"},
@@ -53,4 +54,4 @@ class Recorder:
         """Close the files."""
         for file in self._files:
             file.close()
-        self._files = []
+        self._files, self._paths = [], []
