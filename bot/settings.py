@@ -1,7 +1,7 @@
 """What the environment says, checked at start: addresses, secrets, where Slack is reached.
 
 Secrets are `SecretStr` and never appear in a fault: a bad one is named by its position. What is not
-here: the playbook, and anything that changes while Baton runs.
+here: the playbook, anything that changes while Baton runs, the ways beside Slack (`settings_ways`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from bot.settings_ways import WaySettings
 
 SlackMode = Literal["sandbox", "http", "socket"]
 
@@ -54,7 +56,7 @@ class Credential(NamedTuple):
     secret: SecretStr
 
 
-class Settings(BaseSettings):
+class Settings(WaySettings):
     """The environment. Empty variables count as unset. Make one with `load_settings()`."""
 
     model_config = SettingsConfigDict(
@@ -126,7 +128,7 @@ class Settings(BaseSettings):
             raise ValueError(fault)
         return url
 
-    @field_validator("webhook_secret")
+    @field_validator("webhook_secret", "alert_secret")
     @classmethod
     def _receiver_secret(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and (fault := _secret_fault(secret.get_secret_value())):

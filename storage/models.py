@@ -2,7 +2,7 @@
 
 Personal data lives in `leads`, `notes`, `people`, `histories` and `inbox.raw`; everything else holds ids.
 Constraints are the idempotency: see the unique keys. What is not here: queries; what came in from
-outside and who listens there (`models_intake`, which belongs to the same metadata).
+outside and who listens there (`models_intake`); how Baton itself is doing (`models_running`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage import models_intake
+from storage import models_intake, models_running
 from storage.base import Base as Base
 from storage.types import BigKey
 
 #: Whoever imports the models has all of them.
 Inbox = models_intake.Inbox
+Liveness = models_running.Liveness
+Heartbeats = models_running.Heartbeats
+ClockOffset = models_running.ClockOffset
 
 
 class People(Base):
@@ -137,6 +140,10 @@ class Leads(Base):
     note_id: Mapped[int | None] = mapped_column(BigKey)
     reviewer_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     suppressed: Mapped[bool] = mapped_column(default=False)
+    #: Personal data were erased on request; what is left are ids, times and the journal.
+    erased_at: Mapped[datetime | None]
+    #: The same by retention: nobody needs them any more. Its keys stay, and it may come back.
+    purged_at: Mapped[datetime | None]
     #: Imported and judged, in `received` without clocks until a rep is free: see `release_waiting`.
     waiting: Mapped[bool] = mapped_column(default=False)
 
@@ -193,6 +200,10 @@ class Clocks(Base):
         Index("uq_clocks_running", "lead_id", "kind", unique=True,
               sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
         Index("ix_clocks_lead_id", "lead_id"),
+        # Narrow and whole: the watchdog reads all of it every minute.
+        Index("ix_clocks_unbreached", "id", "generation", "lead_id", "ended_at", "breached_at",
+              sqlite_where=text("ended_at IS NULL AND breached_at IS NULL"),
+              postgresql_where=text("ended_at IS NULL AND breached_at IS NULL")),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
@@ -224,6 +235,17 @@ class Timers(Base):
         UniqueConstraint("subject_kind", "subject_id", "step", "generation"),
         Index("ix_timers_state_due_at", "state", "due_at"),
         Index("ix_timers_lead_id", "lead_id"),
+        # Likewise: one entry a clock that is not breached.
+        Index(
+            "ix_timers_breach",
+            "subject_id",
+            "generation",
+            "subject_kind",
+            "state",
+            "step",
+            sqlite_where=text("state = 'armed' AND step = '100:breach'"),
+            postgresql_where=text("state = 'armed' AND step = '100:breach'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
@@ -258,6 +280,8 @@ class Outbox(Base):
               sqlite_where=text("state = 'pending' AND edits"),
               postgresql_where=text("state = 'pending' AND edits")),
         Index("ix_outbox_lead_id", "lead_id"),
+        Index("ix_outbox_recheck_at", "recheck_at", sqlite_where=text("recheck_at IS NOT NULL"),
+              postgresql_where=text("recheck_at IS NOT NULL")),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
@@ -272,6 +296,8 @@ class Outbox(Base):
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     clock_id: Mapped[int | None] = mapped_column(BigKey)
     data: Mapped[dict[str, Any]]  # ids and codes only
+    # pending, sending, folded (stands in a list), doubt (Slack may have it: looked up before it goes
+    # again), held (of a restored backup: never sent); settled: sent, superseded, dead
     state: Mapped[str] = mapped_column(String(12), default="pending")
     reason: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime]
@@ -287,6 +313,13 @@ class Outbox(Base):
     slack_channel: Mapped[str] = mapped_column(String(32), default="")
     slack_ts: Mapped[str] = mapped_column(String(32), default="")
     way: Mapped[str] = mapped_column(String(8), default="slack")
+    doubts: Mapped[int] = mapped_column(
+        default=0, server_default="0"
+    )  # how often nobody could say whether it was sent
+    doubt_since: Mapped[datetime | None]  # of the doubt that is not settled yet
+    recheck_at: Mapped[
+        datetime | None
+    ]  # sent again after a doubt: look then whether two stand there
 
 
 class Cards(Base):
@@ -361,31 +394,3 @@ class Journal(Base):
     actor_id: Mapped[int | None] = mapped_column(BigKey)
     kind: Mapped[str] = mapped_column(String(32))
     data: Mapped[dict[str, Any]]
-
-
-class Liveness(Base):
-    """Minutes in which Baton was not running; they are excused in figures about people. Real time."""
-
-    __tablename__ = "liveness"
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    down_from: Mapped[datetime]
-    down_until: Mapped[datetime]
-
-
-class Heartbeats(Base):
-    """One row a worker: when it last ticked (real time)."""
-
-    __tablename__ = "heartbeats"
-
-    worker: Mapped[str] = mapped_column(String(80), primary_key=True)
-    ticked_at: Mapped[datetime]
-
-
-class ClockOffset(Base):
-    """One row: by how much the sandbox has moved business time. Empty in production."""
-
-    __tablename__ = "clock_offset"
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    seconds: Mapped[int]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,14 +19,14 @@ from sqlalchemy import Connection, inspect, text
 from storage import search_index, searching
 from storage.database import Database
 from storage.models import Base, Leads
-from storage.revisions import HEAD, SchemaMismatch, current, require_head
+from storage.revisions import HEAD, SchemaMismatch, current, require_fit
 from storage.rows import table_of
 from storage.schema import downgrade, migrate
 from storage.search_index import search_index_state
 from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
-STEPS = ["0001", "0002", "0003"]
+STEPS = ["0001", "0002", "0003", "0004"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -82,8 +83,10 @@ def described(conn: Connection) -> set[str]:
 
 
 def in_one_order(definition: str) -> str:
-    """The clauses of a CREATE TABLE stand one a line; neither the order of constraints nor quotes mean anything."""
-    head, *clauses = (line.strip(" \t,()") for line in definition.split("\n"))
+    """The clauses of a CREATE TABLE stand one a line, columns added later behind commas; neither the order of clauses
+    nor quotes mean anything."""
+    lines = re.split(r"\n|, (?![^(]*\))", definition)
+    head, *clauses = (line.strip(" \t,()") for line in lines)
     return "\n".join([head.replace('"', ""), *sorted(filter(None, clauses))])
 
 
@@ -263,19 +266,26 @@ def test_asking_a_missing_file_does_not_make_it(tmp_path: Path) -> None:
 
 def test_baton_refuses_tables_it_does_not_know(empty: Database) -> None:
     with pytest.raises(SchemaMismatch, match="no tables yet; run: baton migrate"):
-        require_head(empty)
+        require_fit(empty)
 
     migrate(empty)
-    require_head(empty)
+    require_fit(empty)
 
     with empty.write() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     with pytest.raises(SchemaMismatch, match=f"at revision 0000, this Baton needs {HEAD}; run"):
-        require_head(empty)
+        require_fit(empty)
 
     with empty.write() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    require_fit(empty)  # a newer Baton was here, and its tables admit this one
+    assert migrate(empty) == []
+
+    with empty.write() as conn:
+        conn.execute(text("UPDATE admitted SET oldest = '9999'"))
     with pytest.raises(SchemaMismatch, match="a newer Baton"):
-        require_head(empty)
+        require_fit(empty)
     with pytest.raises(SchemaMismatch, match="a newer Baton"):
         migrate(empty)
+    with pytest.raises(SchemaMismatch, match="cannot take it back"):
+        downgrade(empty, "0003")
