@@ -64,6 +64,8 @@ class SandboxConfig:
     `socket_url` is where its WebSockets are reached, by default as everything else.
     `state_path`: keep messages, conversations, Home tabs and unread marks in this SQLite file.
     `record_path`: write every call as one JSON line. `history_limit`: most messages of one history page.
+    `sold_outside`: the app is sold outside Slack's Marketplace, which may read histories once a minute, 15 messages
+    a time; otherwise it is internal, as Baton is. Counts with `enforce_rates`, the page always.
     `real` is the wall clock (signatures, triggers, rates); message times come from `clock`.
     """
 
@@ -87,6 +89,7 @@ class SandboxConfig:
     commands: tuple[str, ...] = DEFAULT_COMMANDS
     enforce_rates: bool = False
     history_limit: int = 1000
+    sold_outside: bool = False
     ack_seconds: float = 3.0
     trigger_seconds: float = 3.0
     event_retry_delays: tuple[float, ...] = (0.0, 60.0, 300.0)

@@ -18,6 +18,7 @@ KINDS = (
     "reset",  # nothing done, the connection is dropped
     "accept_then_reset",  # done, the connection is dropped before the answer
     "accept_then_late",  # done, answered after `seconds`
+    "late_accept",  # answered never, done only after `seconds`: whoever looks before sees nothing
 )
 #: Stands for a payload on its way over a WebSocket, where methods stand.
 SOCKET = "socket"

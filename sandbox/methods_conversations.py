@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sandbox.calls import ApiError, Call, Method, Reply
 from sandbox.model import BOT_USER_ID, Channel, Message
+from sandbox.rates import SOLD_OUTSIDE_PAGE
 
 T = TypeVar("T")
 _HISTORY_SCOPE = {"D": "im:history", "C": "channels:history"}
@@ -141,7 +142,9 @@ def _messages(call: Call, found: Sequence[Message], always: str = "") -> Reply:
             and (not latest or m.ts < latest or (inclusive and m.ts == latest))
         )
     ]
-    page, cursor = _page(call, wanted, 100, call.workspace.config.history_limit)
+    config = call.workspace.config
+    most = min(config.history_limit, SOLD_OUTSIDE_PAGE if config.sold_outside else 1000)
+    page, cursor = _page(call, wanted, 100, most)
     shown = []
     for message in page:
         body = message.payload(metadata=call.flag("include_all_metadata"))

@@ -34,14 +34,20 @@ class Store:
             path or ":memory:", isolation_level=None, check_same_thread=False
         )
         self._keeps = path is not None
+        self._closed = False
         if self._keeps:
             self._db.execute("PRAGMA busy_timeout=5000")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=OFF")
+            # What was edited away must not lie about in the file: Baton promises that to erased people.
+            self._db.execute("PRAGMA secure_delete=ON")
         self._db.executescript(_TABLES)
 
     def close(self) -> None:
         """Close the file. A second close does nothing."""
+        if self._keeps and not self._closed:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._closed = True
         self._db.close()
 
     def _write(self, sql: str, *values: Any) -> None:

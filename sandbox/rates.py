@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 _TIER_1, _TIER_2, _TIER_3, _TIER_4 = 1, 20, 50, 100
 #: Calls a minute. Methods that are not listed are special: hundreds a minute, not limited here.
@@ -29,6 +29,9 @@ PER_MINUTE = {
     "apps.connections.open": _TIER_1,
 }
 POSTS_PER_MINUTE = 300
+#: What apps get that are sold to others outside Slack's Marketplace: calls a minute, and messages a page.
+SOLD_OUTSIDE = {"conversations.history": 1, "conversations.replies": 1}
+SOLD_OUTSIDE_PAGE = 15
 POST_BURST = 3
 _WINDOW = 60.0
 
@@ -36,15 +39,18 @@ _WINDOW = 60.0
 class Rates:
     """Counts calls. `take` says how long to wait, 0 for not at all."""
 
-    def __init__(self, real: Callable[[], float]) -> None:
+    def __init__(
+        self, real: Callable[[], float], per_minute: Mapping[str, int] | None = None
+    ) -> None:
         self._real = real
+        self._per_minute = {**PER_MINUTE, **(per_minute or {})}
         self._calls: dict[str, deque[float]] = {}
         self._tokens: dict[str, tuple[float, float]] = {}
 
     def take(self, method: str, channel: str = "") -> int:
         """Count this call, or return the seconds of Retry-After (then it does not count)."""
         now = self._real()
-        limit = POSTS_PER_MINUTE if method == "chat.postMessage" else PER_MINUTE.get(method)
+        limit = POSTS_PER_MINUTE if method == "chat.postMessage" else self._per_minute.get(method)
         if limit is None:
             return 0
         calls = self._calls.setdefault(method, deque())

@@ -25,7 +25,7 @@ from sandbox.calls import ApiError, Call, Method, Reply
 from sandbox.faults import Fault
 from sandbox.grants import NotGranted
 from sandbox.model import BOT_ID, BOT_USER_ID
-from sandbox.rates import Rates
+from sandbox.rates import SOLD_OUTSIDE, Rates
 from sandbox.workspace import Workspace
 
 MAX_BODY = 1_000_000
@@ -105,7 +105,9 @@ class WebApi:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.rates = Rates(workspace.config.real)
+        sold = SOLD_OUTSIDE if workspace.config.sold_outside else {}
+        self.rates = Rates(workspace.config.real, sold)
+        self._late: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[Route]:
         """`/api/<method>`, response_urls, and the switchboard for faults."""
@@ -131,12 +133,23 @@ class WebApi:
             early = await self._before(method, args, fault)
             if early:
                 return early
+        if fault and fault.kind == "late_accept":
+            late = asyncio.create_task(self._run_later(method, args, token, fault.seconds))
+            self._late.add(late)
+            late.add_done_callback(self._late.discard)
+            return Dropped()
         response = self._run(method, args, token)
         if fault and fault.kind == "accept_then_reset":
             return Dropped()
         if fault and fault.kind == "accept_then_late":
             await asyncio.sleep(fault.seconds)
         return response
+
+    async def _run_later(
+        self, method: str, args: Mapping[str, Any], token: str, seconds: float
+    ) -> None:
+        await asyncio.sleep(seconds)
+        self._run(method, args, token)
 
     async def _before(self, method: str, args: Mapping[str, Any], fault: Fault) -> Response | None:
         """The answer of a fault that keeps the method from running, None when it runs."""

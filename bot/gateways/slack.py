@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.gateways.slack_reading import PAGE, Page, bound_of, date_of, metadata_of, page_of
 
 #: Seconds for a whole call, and of those for reaching Slack at all.
 TIMEOUT = 10.0
@@ -97,6 +100,10 @@ class SlackGateway:
         self, token: str, base_url: str = "https://slack.com/api/", *, timeout: float = TIMEOUT
     ) -> None:
         self._timeout = timeout
+        #: Told the `Date` header of each answer: what time it is there.
+        self.on_date: Callable[[str], None] = lambda _: None
+        #: Told each call: the client's name of the method, and `ok` or the kind of failure.
+        self.on_call: Callable[[str, str], None] = lambda *_: None
         #: For Bolt, so that everything goes through one session and nothing is repeated.
         self.client = AsyncWebClient(
             token=token, base_url=base_url, retry_handlers=[], logger=_quiet
@@ -130,7 +137,11 @@ class SlackGateway:
         thread_ts: str | None = None,
         broadcast: bool = False,
     ) -> Posted:
-        """chat.postMessage. `delivery_id` goes along as metadata: by it a lost answer can be settled later."""
+        """chat.postMessage. `delivery_id` goes along as metadata: by it a lost answer can be settled later.
+
+        No `client_msg_id`: Slack does not document it for apps, and where it is honoured a repeated id may be answered
+        with `ok` although nothing was posted (docs/decisions/0013).
+        """
         answer = await self._call(
             self.client.chat_postMessage,
             channel=channel,
@@ -139,7 +150,7 @@ class SlackGateway:
             reply_broadcast=True if thread_ts and broadcast else None,
             unfurl_links=False,
             unfurl_media=False,
-            metadata={"event_type": "lead_delivery", "event_payload": {"d": delivery_id}},
+            metadata=metadata_of(delivery_id),
         )
         return _posted(answer)
 
@@ -149,6 +160,22 @@ class SlackGateway:
             self.client.chat_update, channel=channel, ts=ts, **_content(message)
         )
         return _posted(answer)
+
+    async def delete(self, channel: str, ts: str) -> None:
+        """chat.delete. `SlackRefused("message_not_found")`: it is gone already."""
+        await self._call(self.client.chat_delete, channel=channel, ts=ts)
+
+    async def history(self, channel: str, oldest: datetime, cursor: str = "") -> Page:
+        """conversations.history: a page of the posts of ours that were made since `oldest`, newest first."""
+        return await self._read(self.client.conversations_history, oldest, cursor, channel=channel)
+
+    async def replies(
+        self, channel: str, thread_ts: str, oldest: datetime, cursor: str = ""
+    ) -> Page:
+        """conversations.replies: the same of one thread, oldest first."""
+        return await self._read(
+            self.client.conversations_replies, oldest, cursor, channel=channel, ts=thread_ts
+        )
 
     async def ephemeral(self, channel: str, user: str, message: Mapping[str, Any]) -> None:
         """chat.postEphemeral: seen by one person, until they reload."""
@@ -210,6 +237,22 @@ class SlackGateway:
             raise SlackInDoubt("an answer without an address")
         return str(answer["url"])
 
+    async def _read(
+        self,
+        method: Callable[..., Awaitable[Any]],
+        oldest: datetime,
+        cursor: str,
+        **where: str,
+    ) -> Page:
+        answer, headers = await self._ask(
+            method, **where, oldest=bound_of(oldest), inclusive=True, limit=PAGE,
+            include_all_metadata=True, cursor=cursor or None,
+        )  # fmt: skip
+        page = page_of(answer, date_of(headers))
+        if page is None:
+            raise SlackInDoubt("a page that cannot be read")
+        return page
+
     async def _call(
         self, method: Callable[..., Awaitable[Any]], **arguments: Any
     ) -> Mapping[str, Any]:
@@ -219,10 +262,25 @@ class SlackGateway:
     async def _ask(
         self, method: Callable[..., Awaitable[Any]], **arguments: Any
     ) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+        """The answer and its headers."""
+        name = getattr(method, "__name__", "")
+        try:
+            answered = await self._request(method, **arguments)
+        except SlackFailure as failure:
+            self.on_call(name, type(failure).__name__)
+            raise
+        self.on_call(name, "ok")
+        return answered
+
+    async def _request(
+        self, method: Callable[..., Awaitable[Any]], **arguments: Any
+    ) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         """The answer and its headers; `from None` because the causes carry URLs, headers and bodies."""
         try:
             response = await method(**arguments)
             answer, headers = response.data, response.headers
+            if date := next((v for k, v in headers.items() if k.lower() == "date"), ""):
+                self.on_date(date)
         except SlackApiError as error:
             raise _failure_of(error.response) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from bot.gateways.slack import Identity, SlackGateway
+from bot.gateways.slack_reading import date_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class SlackLook(SlackGateway):
         return Token(
             Identity(**{name: str(answer.get(name) or "") for name in names}),
             frozenset(s.strip() for s in scopes.split(",") if s.strip()) if scopes else None,
-            _date(given.get("date", "")),
+            date_of(given),
         )
 
     async def find_somebody(self, email: str) -> Somebody:
@@ -91,10 +91,3 @@ def _somebody(answer: Mapping[str, Any]) -> Somebody:
 def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     part = answer.get(name)
     return part if isinstance(part, Mapping) else {}
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None

@@ -181,7 +181,24 @@ def _scopes(token: Token, wanted: frozenset[str]) -> list[Finding]:
     if more:
         names = told(", ".join(sorted(more)))
         found.append(note(topic, f"The bot token may do more than Baton needs: {names}."))
-    return found or [ok(topic, f"all {len(wanted)} of app.yaml")]
+    return [*(found or [ok(topic, f"all {len(wanted)} of app.yaml")]), _histories(token.scopes)]
+
+
+def _histories(scopes: frozenset[str]) -> Finding:
+    """Whether a message whose answer was lost can be looked for, and what follows if not (docs/delivery.md)."""
+    topic = "histories"
+    twice = "a message whose answer is lost may stand there twice"
+    if "im:history" not in scopes:
+        return warn(
+            topic,
+            f"Without im:history Baton cannot look into its direct messages: {twice}.",
+            "Add the scope at api.slack.com/apps, OAuth & Permissions, then install the app again.",
+        )
+    unread = {"channels:history": "public", "groups:history": "private"}
+    kinds = " and ".join(kind for scope, kind in unread.items() if scope not in scopes)
+    if kinds:
+        return note(topic, f"direct messages can be looked into, {kinds} channels cannot: {twice}")
+    return ok(topic, "direct messages and channels can be looked into")
 
 
 def _not_reached(url: str, failure: SlackFailure, topic: str = "Slack") -> Finding:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -207,3 +208,34 @@ async def test_neither_token_nor_text_gets_into_the_log_or_a_failure(
     said = caplog.text
     assert "xoxb-secret-1" not in said
     assert "Jonas" not in said
+
+
+async def test_a_history_is_read_in_pages_and_as_often_as_slack_lets_us() -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    async with workspace(sold_outside=True) as (gateway, slack):
+        dm = await gateway.open_dm(ANN.user_id)
+        root = await gateway.post(dm, MESSAGE, delivery_id="d-0")
+        for n in range(1, 17):
+            await gateway.post(dm, MESSAGE, delivery_id=f"d-{n}")
+        await gateway.post(dm, MESSAGE, delivery_id="reply", thread_ts=root.ts)
+        first = await gateway.history(dm, long_ago)
+        assert [seen.delivery_id for seen in first.seen][::14] == ["d-16", "d-2"]
+        second = await gateway.history(dm, long_ago, first.cursor)
+        assert [seen.delivery_id for seen in second.seen] == ["d-1", "d-0"]
+        assert second.cursor == ""
+        thread = await gateway.replies(dm, root.ts, long_ago)
+        assert [seen.delivery_id for seen in thread.seen] == ["d-0", "reply"]
+        assert (await gateway.history(dm, datetime(2040, 1, 1, tzinfo=UTC))).seen == ()
+
+        slack.sandbox.config.enforce_rates = True
+        await gateway.history(dm, long_ago)
+        with pytest.raises(SlackBusy) as busy:
+            await gateway.history(dm, long_ago)
+        assert busy.value.retry_after > 50
+        await gateway.delete(dm, root.ts)
+        with pytest.raises(SlackRefused, match="message_not_found"):
+            await gateway.delete(dm, root.ts)
+    async with workspace(scopes=frozenset({"chat:write", "im:write"})) as (gateway, slack):
+        dm = await gateway.open_dm(ANN.user_id)
+        with pytest.raises(SlackRefused, match="missing_scope"):
+            await gateway.history(dm, long_ago)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -90,6 +91,12 @@ async def test_each_fault_does_what_it_says() -> None:
             await post(channel=ANN.user_id, text="never")
         await post(channel=ANN.user_id, text="fine again")
         assert slack.shown(ANN) == ["arrived", "late", "fine again"]
+        plan.add("chat.postMessage", "late_accept", seconds=0.1)
+        with pytest.raises(aiohttp.ClientError):
+            await post(channel=ANN.user_id, text="after a look")
+        assert slack.shown(ANN)[-1] == "fine again"
+        await asyncio.sleep(0.2)
+        assert slack.shown(ANN)[-1] == "after a look"
 
 
 async def test_faults_are_planned_over_http_and_repeat_with_their_seed() -> None:
