@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.clock import Clock
 from bot.gateways.slack import (
-    Posted,
     SlackBusy,
     SlackFailure,
     SlackInDoubt,
@@ -29,42 +28,31 @@ from bot.gateways.slack import (
 )
 from bot.logs import get_logger
 from bot.services import deliver_rules as rules
+from bot.services.deliver_call import InThread, Messenger, call_slack
+from bot.services.deliver_claim import Claims
 from bot.services.deliver_rules import Method, NoWay, Send, Skip
 from bot.services.deliver_settle import AfterFailure, AfterSent, MakeWork, Settlement
 from bot.services.deliver_types import RenderRow
-from bot.services.pacing import Pace
-from storage import deliveries, foldings
+from bot.services.doubt_rules import DoubtWaits
+from bot.services.pacing import METHOD_OF, Limits, Pace
+from storage.claims import Quota, kind_of
 from storage.database import Database, is_passing
-from storage.deliveries import IN_DOUBT, OutboxRow
+from storage.deliveries import IN_DOUBT, LEASE, OutboxRow
+from storage.paces import PaceRow
 
 T = TypeVar("T")
+#: What is to be done with a row; an exception: that could not be found out.
+Decided = Send | Skip | NoWay | Exception
 
 #: Seconds: between looks at the outbox when nobody wakes us; a pause when the token is not accepted; between tries to
 #: write down what happened, while the database is away.
 POLL = 1.0
 TOKEN_PAUSE = 30.0
+#: Seconds: calls that end within so long are followed by one claim, which costs hardly more for ten rows than for one.
+GATHER = 0.02
 SETTLE_RETRIES = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 log = get_logger(__name__)
-
-
-class Messenger(Protocol):
-    """What delivery needs of Slack: `bot.gateways.slack.SlackGateway`."""
-
-    async def post(
-        self, channel: str, message: Mapping[str, Any], *, delivery_id: str,
-        thread_ts: str | None = None, broadcast: bool = False,
-    ) -> Posted: ...  # fmt: skip
-
-    async def update(self, channel: str, ts: str, message: Mapping[str, Any]) -> Posted: ...
-
-    async def publish_home(self, user: str, view: Mapping[str, Any]) -> None: ...
-
-
-class InThread(Protocol):
-    """Runs a call in the worker pool; `asyncio.to_thread` is one."""
-
-    def __call__(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> Awaitable[T]: ...
 
 
 class Deliverer:
@@ -83,7 +71,9 @@ class Deliverer:
         after_failure: AfterFailure,
         worker: str,
         in_flight: int = 16,
-        spacing: timedelta = timedelta(seconds=1),
+        limits: Limits | None = None,
+        doubt_waits: DoubtWaits = DoubtWaits(),  # noqa: B008 - frozen
+        alone: bool | None = None,
     ) -> None:
         self._database = database
         self._gateway = gateway
@@ -93,14 +83,20 @@ class Deliverer:
         self._in_thread = run_in_thread
         self._worker = worker
         self._most = in_flight
-        self._pace = Pace(spacing)
-        self._settlement = Settlement(
-            database, make_work, after_sent, after_failure, on_wake=self.wake
-        )
+        self._pace = Pace(limits)
+        # On SQLite one worker delivers, its lock file says so.
+        shared = not (database.is_sqlite if alone is None else alone)
+        self._claims = Claims(database, self._pace, clock, worker, shared=shared)
+        #: Shared with whoever settles what is in doubt.
+        self.settlement = self._settlement = Settlement(
+            database, make_work, after_sent, after_failure, on_wake=self.wake,
+            waits=doubt_waits,
+        )  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._gathering: asyncio.TimerHandle | None = None
         self._stopping = False
         self._jitter = random.Random()  # noqa: S311 - spreads retries, guards nothing
         #: For health: what keeps delivery from working; "" when nothing does.
@@ -118,8 +114,7 @@ class Deliverer:
             self._woken.clear()
             wait = POLL
             try:
-                while await self._start_some():
-                    pass
+                await self._start_some()
                 wait = self._pace.wait(self._clock.real(), POLL)
             except Exception:  # whatever it is: delivery must not end
                 log.exception("claim_failed")
@@ -132,160 +127,217 @@ class Deliverer:
         self._loop = asyncio.get_running_loop()
         taken = 0
         while True:
+            were_busy = bool(self._tasks)
             started = await self._start_some()
             taken += started
-            if not started and not self._tasks:
-                return taken
-            if not started:
+            if not started and self._tasks:
                 await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            elif not started and not were_busy:  # else: what ended meanwhile may have let others go
+                return taken
 
-    async def stop(self, grace: float = 10.0) -> None:
-        """Start nothing more, and give the calls in flight `grace` seconds to end and be settled."""
+    async def stop(self, grace: float = 8.0) -> None:
+        """Start nothing more. What is claimed and not on its way goes back at once; calls in flight get `grace`
+        seconds to end and be settled, then they are in doubt."""
         self._stopping = True
         self._woken.set()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                async with self._claiming:  # a claim under way: what it finds goes back, too
+                    pass
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
+        late = set(self._tasks)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=2.0)
 
     async def _start_some(self) -> int:
         async with self._claiming:
-            real = self._clock.real()
-            room = self._pace.room(real, len(self._tasks), self._most)
-            if room <= 0 or self._stopping:
+            if self._stopping:
                 return 0
-            rows = await self._in_thread(self._claim, room, self._pace.paced_lanes(real))
-            for row in rows:
-                task = asyncio.create_task(self._deliver(row), name=f"deliver {row.id}")
+            probing = 0
+            room = self._pace.room(self._clock.real(), len(self._tasks), self._most)
+            if room.most <= 0:
+                return 0
+            if self._pace.breaker.is_open:
+                if not await self._is_back():
+                    return 0
+                probing = self._most
+            taken = await self._in_thread(self._take, room, probing)
+            if probing and not taken:
+                await self._nothing_to_try()
+            for row, decided in taken:
+                task = asyncio.create_task(self._deliver(row, decided), name=f"deliver {row.id}")
                 self._tasks.add(task)
                 task.add_done_callback(self._done)
-            return len(rows)
+            return len(taken)
+
+    async def _nothing_to_try(self) -> None:
+        """Slack answers, but no message can show that it takes messages: none waits, or too many are in doubt."""
+        if await self._in_thread(self._claims.count_doubtful) < self._most:
+            await self._answered()
+            return
+        self._pace.breaker.rest(self._clock.real())
+        if self._claims.shared:
+            await self._settle(self._claims.tell_open)
+
+    async def _is_back(self) -> bool:
+        """Ask Slack something that does no harm, however often it is asked. One process at a time."""
+        if self._claims.shared and not await self._in_thread(self._claims.is_turn):
+            return False
+        try:
+            await self._gateway.auth_test()
+        except (SlackUnreachable, SlackInDoubt) as failure:
+            await self._no_answer(failure)
+            return False
+        except SlackFailure:  # it says no; but it answers
+            pass
+        return True
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._woken.set()
+        if self._gathering is None and self._loop is not None:
+            self._gathering = self._loop.call_later(GATHER, self._go_on)
         if not task.cancelled() and (error := task.exception()) is not None:
             # The row stays `sending`: its lease brings it back.
             log.error("delivery_failed", task=task.get_name(), exc_info=error)
 
-    def _claim(self, room: int, paced: frozenset[str]) -> list[OutboxRow]:
-        now, real = self._clock.business(), self._clock.real()
-        with self._database.read() as conn:  # a look that keeps no writer waiting
-            if not deliveries.has_work(conn, now=now, real=real):
-                return []
-            floods = foldings.find_floods(conn, now=now)
-        for flood in floods:
-            with self._database.write() as conn:
-                foldings.fold(conn, flood, now=now, real=real)
-        with self._database.write() as conn:
-            return deliveries.claim(
-                conn, now=now, real=real, worker=self._worker, limit=room, paced_lanes=paced,
-                posts=self._pace.closed_until(Method.POST, real) is None,
-                edits=self._pace.closed_until(Method.EDIT, real) is None,
-                homes=self._pace.closed_until(Method.HOME, real) is None,
-                probing=self._pace.is_broken,
-            )  # fmt: skip
+    def _go_on(self) -> None:
+        self._gathering = None
+        self._woken.set()
 
-    async def _deliver(self, row: OutboxRow) -> None:
+    def _take(self, room: Quota, probing: int) -> list[tuple[OutboxRow, Decided]]:
+        """Rows, and what is to be done with each: decided together, for what they need is mostly the same."""
+        rows = self._claims.take(room, probing=probing)
+        decided: dict[int, Decided] = {}
+        # What goes wrong there, that row and those after it: each by itself.
+        with suppress(Exception), self._database.read() as conn:
+            work = self._make_work(conn)
+            for row in rows:
+                decided[row.id] = rules.plan(work, row, self._render)
+        for row in rows:
+            if row.id not in decided:
+                decided[row.id] = self._plan(row)
+        if rows:
+            with suppress(DBAPIError, PoolTimeout):  # they are claimed: away or not, they go
+                self._claims.look_again()
+        return [(row, decided[row.id]) for row in rows]
+
+    def _plan(self, row: OutboxRow) -> Decided:
         try:
-            decided = await self._in_thread(self._plan, row)
+            with self._database.read() as conn:
+                return rules.plan(self._make_work(conn), row, self._render)
         except Exception as error:  # a bug, or the database is away: nothing was sent
             log.exception("not_rendered", row=row.id, template=row.template)
-            await self._again(row, f"not rendered: {type(error).__name__}")
-            return
+            return error
+
+    async def _deliver(self, row: OutboxRow, decided: Decided) -> None:
+        if not isinstance(decided, Send):
+            self._not_called(row)
         if isinstance(decided, Skip):
             await self._settle(lambda: self._settlement.skipped(row, decided))
         elif isinstance(decided, NoWay):
             await self._fail(row, decided.error, row.data)
-        else:
+        elif isinstance(decided, Send):
             await self._send(row, decided)
-
-    def _plan(self, row: OutboxRow) -> Send | Skip | NoWay:
-        with self._database.read() as conn:
-            return rules.plan(self._make_work(conn), row, self._render)
+        else:
+            await self._again(row, f"not rendered: {type(decided).__name__}")
 
     async def _send(self, row: OutboxRow, send: Send) -> None:
         real = self._clock.real()
-        if (until := self._pace.closed_until(send.method, real, row.lane)) is not None:
-            # Since we claimed it, another call was made or told to wait.
-            await self._put_off(row, until, "paced")
+        until = self._pace.closed_until(send.method, real, row.lane)
+        if until is not None or self._stopping:
+            # Since we claimed it, another call was made or told to wait; or we leave: somebody else may have it.
+            self._not_called(row)
+            await self._put_off(row, until or real, "paced" if until else "handed over")
             return
+        bar = None
         if send.method is Method.POST:
-            self._pace.note_post(row.lane, real)
+            bar = self._pace.note_post(row.lane, real)
         try:
-            posted = await self._call(row, send)
+            posted = await call_slack(self._gateway, row, send)
         except SlackRefused as refused:
-            self._pace.answered()
+            await self._answered()
             await self._refused(row, send, refused.error)
         except SlackBusy as busy:
-            self._pace.answered()
             until = self._clock.real() + timedelta(seconds=busy.retry_after)
-            self._pace.pause(send.method, until)
+            await self._share(self._pace.pause(send.method, until))
+            await self._answered()
             await self._put_off(row, until, "busy")
         except SlackFailure as failure:  # unreachable or in doubt
-            self._no_answer(failure)
+            await self._no_answer(failure)
             await self._after_no_answer(row, send, failure)
+        except asyncio.CancelledError:
+            # We leave, and Slack hangs: nobody needs to wait for the lease to find that out.
+            await self._after_no_answer(row, send, SlackInDoubt("cut off"))
+            raise
         else:
-            self._pace.answered()
+            await self._answered()
             self.trouble = ""
+            if not self._claims.shared:
+                bar = None
             if not await self._settle(
-                lambda: self._settlement.sent(row, send, posted.channel, posted.ts)
+                lambda: self._settlement.sent(row, send, posted.channel, posted.ts, bar)
             ):
                 log.warning("lease_lost", row=row.id, template=row.template)
-
-    async def _call(self, row: OutboxRow, send: Send) -> Posted:
-        """One call; a second one, with the text alone, when Slack refuses the blocks: it posted nothing then."""
-        if send.method is Method.HOME:
-            await self._gateway.publish_home(send.channel, send.body)
-            return Posted(send.channel, "")
-        try:
-            return await self._call_with(row, send, send.body)
-        except SlackRefused as refused:
-            text = send.body.get("text")
-            if refused.error not in rules.BLOCK_ERRORS or not text or "blocks" not in send.body:
-                raise
-            log.error("blocks_refused", row=row.id, template=row.template, error=refused.error)
-            return await self._call_with(row, send, {"text": text[:3000]})
-
-    async def _call_with(self, row: OutboxRow, send: Send, message: dict[str, Any]) -> Posted:
-        if send.method is Method.EDIT:
-            return await self._gateway.update(send.channel, send.ts, message)
-        return await self._gateway.post(
-            send.channel, message, delivery_id=row.delivery_id, thread_ts=send.thread_ts,
-            broadcast=send.broadcast,
-        )  # fmt: skip
 
     async def _refused(self, row: OutboxRow, send: Send, error: str) -> None:
         until = self._clock.real() + timedelta(seconds=TOKEN_PAUSE)
         if error in rules.TOKEN_ERRORS or error == rules.SCOPE_ERROR:
-            if error == rules.SCOPE_ERROR:
-                self._pace.pause(send.method, until)
-            else:
-                self._pace.pause_all(until)
+            is_scope = error == rules.SCOPE_ERROR
+            pace = self._pace
+            bar = pace.pause(send.method, until) if is_scope else pace.pause_all(until)
+            if self._claims.shared:
+                await self._share(bar)
             self.trouble = f"Slack refuses {send.method.value}: {error}"
             log.error("slack_refuses_us", method=send.method.value, error=error)
             await self._put_off(row, until, error)
         else:
-            await self._fail(row, error, send.names)
+            await self._fail(row, error, send.names, edited_ts=send.ts)
 
-    def _no_answer(self, failure: SlackFailure) -> None:
-        self._pace.failed(self._clock.real())
-        if self._pace.is_broken and not self.trouble:
+    async def _no_answer(self, failure: SlackFailure) -> None:
+        self._pace.breaker.failed(self._clock.real())
+        if not self._pace.breaker.is_open:
+            return
+        if not self.trouble:
             self.trouble = "Slack does not answer"
             log.error("slack_does_not_answer", cause=str(failure))
+        if self._claims.shared:
+            await self._settle(self._claims.tell_open)
+
+    async def _answered(self) -> None:
+        """Slack answered, whatever it said."""
+        was_open = self._pace.breaker.is_open
+        self._pace.breaker.close()
+        if was_open and self._claims.shared:
+            await self._settle(self._claims.tell_closed)
+
+    async def _share(self, row: PaceRow) -> None:
+        await self._settle(lambda: self._claims.share(row))
+
+    def _not_called(self, row: OutboxRow) -> None:
+        if row.lease_until is not None:
+            self._pace.give_back(METHOD_OF[kind_of(row)], row.lease_until - LEASE)
 
     async def _after_no_answer(self, row: OutboxRow, send: Send, failure: SlackFailure) -> None:
-        if rules.gives_up(row):
-            await self._fail(row, f"given up: {failure}", send.names)
-        elif isinstance(failure, SlackInDoubt) and send.method is Method.POST:
+        if isinstance(failure, SlackInDoubt) and send.method is Method.POST:
             log.warning("in_doubt", row=row.id, template=row.template, cause=str(failure))
-            await self._again(row, deliveries.doubt(row.reason, str(failure)))
+            await self._settle(lambda: self._settlement.doubtful(row, str(failure)))
+        elif rules.gives_up(row):
+            await self._fail(row, f"given up: {failure}", send.names)
         else:
             what = "unreachable" if isinstance(failure, SlackUnreachable) else "no answer"
             await self._again(row, _keep_doubt(row, f"{what}: {failure}"))
 
-    async def _fail(self, row: OutboxRow, error: str, names: dict[str, Any]) -> None:
+    async def _fail(
+        self, row: OutboxRow, error: str, names: dict[str, Any], *, edited_ts: str = ""
+    ) -> None:
         log.error("undeliverable", row=row.id, template=row.template, error=error)
         try:
-            await self._settle(lambda: self._settlement.failed(row, error, names))
+            await self._settle(
+                lambda: self._settlement.failed(row, error, names, edited_ts=edited_ts)
+            )
         except Exception:
             log.exception("failure_not_told", row=row.id, template=row.template)
             # As after many attempts: this asks for somebody's eyes, not for haste.
@@ -301,7 +353,7 @@ class Deliverer:
         until = self._clock.real() + timedelta(seconds=wait)
         await self._settle(lambda: self._settlement.again(row, until, reason))
 
-    async def _settle(self, write: Callable[[], bool]) -> bool:
+    async def _settle(self, write: Callable[[], T]) -> T:
         """Write it down, patiently while the database is away. False: the lease was lost."""
         for wait in SETTLE_RETRIES:
             try:

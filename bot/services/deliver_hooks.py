@@ -117,17 +117,21 @@ class HookDeliverer:
         self._loop = asyncio.get_running_loop()
         taken = 0
         while True:
+            were_busy = bool(self._tasks)
             started = await self._start_some()
             taken += started
-            if not started and not self._tasks:
-                return taken
-            if not started:
+            if not started and self._tasks:
                 await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+            elif not started and not were_busy:  # else: what ended meanwhile may have let others go
+                return taken
 
     async def stop(self, grace: float = 5.0) -> None:
         """Start nothing more, give the calls in flight `grace` seconds; what is cut off then is sent again."""
         self._stopping = True
         self._woken.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(grace, 2.0)), self._claiming:
+                pass  # a claim under way: what it finds goes back, too
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=grace)
             for task in late:
@@ -185,6 +189,10 @@ class HookDeliverer:
             return
         if event is None:
             await self._settle(lambda: self._settlement.nothing_to_tell(row, "the lead is gone"))
+            return
+        if self._stopping:  # claimed, not on its way: somebody else may have it at once
+            at_once = self._clock.real()
+            await self._settle(lambda: self._settlement.put_off(row, at_once, "handed over"))
             return
         closed = self._pace.closed_until(self._clock.real())
         if closed is not None:  # since we claimed it, the receiver asked to be left alone

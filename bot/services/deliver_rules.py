@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.services.deliver_types import Drop, RenderRow
 from bot.services.work import Work
-from storage import cards
+from storage import cards, people
 from storage.deliveries import HOME, OutboxRow
 from storage.outbox import LISTS
 
@@ -27,6 +27,7 @@ NEVER_GIVE_UP = frozenset(
         "handover",
         "failure_notice",
         "hook_notice",
+        "alarm_notice",
         *LISTS,
     }
 )
@@ -124,10 +125,10 @@ def plan(work: Work, row: OutboxRow, render: RenderRow) -> Send | Skip | NoWay:
             method, card.slack_channel, rendered.body, hashed, rendered.closed,
             ts=card.slack_ts, names=names,
         )  # fmt: skip
-    channel = _destination(work, row)
+    channel = destination_of(work, row)
     if not channel:
         return Skip("no Slack user") if method is Method.HOME else NoWay(NO_CONVERSATION)
-    thread_ts = _thread_ts(work, rendered.thread_of, channel)
+    thread_ts = thread_ts_of(work, rendered.thread_of, channel)
     return Send(
         method, channel, rendered.body, hashed, rendered.closed, thread_ts=thread_ts,
         broadcast=rendered.broadcast and thread_ts is not None, names=names,
@@ -152,18 +153,20 @@ def gives_up(row: OutboxRow) -> bool:
     return row.attempts >= MOST_ATTEMPTS
 
 
-def _destination(work: Work, row: OutboxRow) -> str:
+def destination_of(work: Work, row: OutboxRow) -> str:
     """The conversation of a lane (`dm:<person>`, `ch:<channel>`), the Slack user of `home:<person>`."""
     kind, _, name = row.lane.partition(":")
     if kind == "ch":
         return name
-    member = work.roster.by_id.get(int(name)) if name.isdigit() else None
-    if member is None:
+    # This one person, not everybody: it is asked for each message.
+    person = people.read_person(work.conn, int(name)) if name.isdigit() else None
+    if person is None:
         return ""
-    return (member.row.slack_user_id if kind == "home" else member.row.slack_channel_id) or ""
+    return (person.slack_user_id if kind == "home" else person.slack_channel_id) or ""
 
 
-def _thread_ts(work: Work, card_key: str | None, channel: str) -> str | None:
+def thread_ts_of(work: Work, card_key: str | None, channel: str) -> str | None:
+    """The root of a card's thread, None while that card does not stand in this conversation."""
     card = cards.read_card(work.conn, card_key) if card_key else None
     if card is None or card.slack_channel != channel or not card.slack_ts:
         return None

@@ -15,9 +15,11 @@ from sqlalchemy import Connection, select
 from bot.clock import Clock
 from bot.domain.agreement import Agreement, Lapses, Marketing
 from bot.domain.business_time import Calendar
-from bot.gateways.slack import Posted, SlackFailure
+from bot.gateways.slack import Posted, SlackFailure, SlackInDoubt
+from bot.gateways.slack_reading import Page, Seen
 from bot.services.deliver import Deliverer
 from bot.services.deliver_types import Drop, Rendered
+from bot.services.settle_doubts import DoubtSettler
 from bot.services.work import Work
 from storage import cards, outbox
 from storage.cards import CardRow
@@ -40,7 +42,13 @@ class FakeSlack:
         self.homes: dict[str, dict[str, Any]] = {}
         self.next: list[SlackFailure | None] = []
         self.always: dict[str, SlackFailure] = {}  # by channel
+        self.lose_answers = 0  # so many posts are taken down, and their answers get lost
+        self.stands: dict[tuple[str, str], tuple[str, str]] = {}  # -> delivery id, thread
+        self.unreadable: dict[str, SlackFailure] = {}  # by channel: its history
+        self.at: datetime | None = None  # its clock; all that was posted is of then
         self.gate: asyncio.Event | None = None
+        self.down: SlackFailure | None = None  # for the question whether Slack is back
+        self.probes = 0
         self.running = 0
         self.most_running = 0
 
@@ -65,9 +73,36 @@ class FakeSlack:
         await self._take("post", channel, message["text"])
         ts = f"{len(self.messages) + 1}.0"
         self.messages[channel, ts] = dict(message)
+        self.stands[channel, ts] = (delivery_id, thread_ts or "")
         if thread_ts:
             self.threads[ts] = (thread_ts, broadcast)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise SlackInDoubt("no answer in time")
         return Posted(channel, ts)
+
+    async def history(self, channel: str, oldest: datetime, cursor: str = "") -> Page:
+        return await self._read("history", channel, "", oldest)
+
+    async def replies(
+        self, channel: str, thread_ts: str, oldest: datetime, cursor: str = ""
+    ) -> Page:
+        return await self._read("replies", channel, thread_ts, oldest)
+
+    async def _read(self, method: str, channel: str, thread: str, oldest: datetime) -> Page:
+        await self._take(method, channel, "")
+        if channel in self.unreadable:
+            raise self.unreadable[channel]
+        seen = [
+            Seen(ts, delivery_id)
+            for (where, ts), (delivery_id, of) in self.stands.items()
+            if (where, of) == (channel, thread) and (self.at is None or oldest <= self.at)
+        ]
+        return Page(tuple(reversed(seen)), "", self.at)
+
+    async def delete(self, channel: str, ts: str) -> None:
+        await self._take("delete", channel, "")
+        del self.messages[channel, ts], self.stands[channel, ts]
 
     async def update(self, channel: str, ts: str, message: Mapping[str, Any]) -> Posted:
         await self._take("update", channel, message["text"])
@@ -77,6 +112,11 @@ class FakeSlack:
     async def publish_home(self, user: str, view: Mapping[str, Any]) -> None:
         await self._take("home", user, str(view))
         self.homes[user] = dict(view)
+
+    async def auth_test(self) -> None:
+        self.probes += 1
+        if self.down is not None:
+            raise self.down
 
     def texts(self, channel: str) -> list[str]:
         return [m["text"] for (where, _), m in self.messages.items() if where == channel]
@@ -105,6 +145,7 @@ class Office:
                 for name in ("ann", "ben", "dana")
             )  # fmt: skip
         self.deliverer = self.another()
+        self.settler = self.another_settler()
 
     def another(self, **more: Any) -> Deliverer:
         return Deliverer(
@@ -113,6 +154,15 @@ class Office:
                 "make_work": self.work, "clock": self.clock, "run_in_thread": asyncio.to_thread,
                 "after_sent": self.after_sent, "after_failure": self.after_failure,
                 "worker": "w1", **more,
+            }
+        )  # fmt: skip
+
+    def another_settler(self, **more: Any) -> DoubtSettler:
+        return DoubtSettler(
+            **{
+                "database": self.database, "gateway": self.slack, "render": self.render,
+                "make_work": self.work, "clock": self.clock, "run_in_thread": asyncio.to_thread,
+                "settlement": self.deliverer.settlement, "worker": "w1", **more,
             }
         )  # fmt: skip
 
@@ -165,6 +215,7 @@ class Office:
         """Second by second, delivering."""
         for _ in range(round(seconds)):
             self.time += timedelta(seconds=1)
+            await self.settler.drain()
             await self.deliverer.drain()
 
     def row(self, key: str) -> Any:

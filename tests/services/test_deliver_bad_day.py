@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
 
-from bot.gateways.slack import SlackBusy, SlackInDoubt, SlackRefused, SlackUnreachable
+from bot.gateways.slack import SlackInDoubt, SlackRefused, SlackUnreachable
 from bot.services.deliver_rules import backoff
 from bot.services.deliver_types import Drop, Rendered
 from bot.services.work import Work
@@ -35,18 +35,9 @@ def test_backoff_doubles_to_a_minute_with_some_jitter() -> None:
     assert (backoff(3, 0.0), backoff(3, 1.0)) == (3.0, 5.0)
 
 
-async def test_a_post_in_doubt_is_sent_again_and_counted(office: Office) -> None:
-    office.slack.next = [SlackInDoubt("no answer in time"), SlackInDoubt("http 500"), SlackBusy(1)]
-    office.decide("card:1")
-    await office.pass_time(10)
-    assert office.slack.texts("Dann") == ["card:1"]
-    assert (office.row("card:1").state, office.row("card:1").reason) == (
-        "sent",
-        "in doubt 2: http 500",
-    )
-
-
-async def test_a_worker_that_died_is_replaced_and_cannot_settle_late(office: Office) -> None:
+async def test_a_worker_that_stalled_is_replaced_and_its_late_message_removed(
+    office: Office,
+) -> None:
     office.slack.gate = asyncio.Event()
     office.decide("card:1")
     stalled = asyncio.create_task(office.deliverer.drain())
@@ -54,13 +45,25 @@ async def test_a_worker_that_died_is_replaced_and_cannot_settle_late(office: Off
         await asyncio.sleep(0.01)
     office.time += LEASE + timedelta(seconds=1)
     gate, office.slack.gate = office.slack.gate, None
-    await office.another(worker="w2").drain()
+    second = office.another(worker="w2")
+    await second.drain()
+    assert office.row("card:1").state == "doubt"
+    await office.settler.drain()  # not there: it may go again
+    await second.drain()
     taken_over = office.row("card:1")
     gate.set()
     await stalled
     assert office.row("card:1") == taken_over
     assert (taken_over.state, taken_over.claimed_by) == ("sent", "w2")
     assert office.sent == ["card:1"]
+
+    assert office.slack.texts("Dann") == ["card:1", "card:1"]
+    office.time += timedelta(minutes=5)
+    await office.settler.drain()
+    assert list(office.slack.messages) == [("Dann", "1.0")]
+    card = office.card("card:1")
+    assert card is not None
+    assert card.slack_ts == "1.0"
 
 
 async def test_an_offer_is_never_given_up_a_note_is(office: Office) -> None:

@@ -7,8 +7,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import text
+
 from bot.gateways.slack import SlackBusy, SlackRefused, SlackUnreachable
-from bot.services.deliver_types import Drop
+from bot.services.deliver_types import Drop, Rendered
+from bot.services.work import Work
+from storage.cards import CardRow
+from storage.deliveries import OutboxRow
 from tests.services.deliver_kit import Office
 
 # Pace
@@ -58,26 +63,46 @@ async def test_told_to_wait_the_method_waits_and_the_others_go_on(office: Office
 
 
 async def test_claimed_calls_wait_too_when_another_was_told_to(office: Office) -> None:
-    """Sixteen may be on their way when the first hears of it."""
-    posted: list[str] = []
+    """The answer to one call may come while the next ones are being claimed."""
+    claims: list[int] = []
 
-    async def one_by_one(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    async def in_thread(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         result = await asyncio.to_thread(call, *args, **kwargs)
-        if (
-            getattr(call, "__name__", "") == "_plan"
-        ):  # the second is rendered after the first's call
-            await asyncio.sleep(0.05 * len(posted))
-            posted.append("rendered")
+        if getattr(call, "__name__", "") == "_take":
+            claims.append(len(result))
+            if len(claims) == 1:
+                office.decide("card:1", office.ben)
+                office.decide("card:2", office.dana)
+            elif len(claims) == 2:  # claimed, and the first call is answered before they go
+                gate.set()
+                await asyncio.sleep(0.05)
         return result
 
-    office.deliverer = office.another(run_in_thread=one_by_one)
+    office.deliverer = office.another(run_in_thread=in_thread)
+    gate = office.slack.gate = asyncio.Event()
     office.slack.next = [SlackBusy(10)]
-    for n, person in enumerate((office.ann, office.ben, office.dana)):
-        office.decide(f"card:{n}", person)
+    office.decide("card:0")
     await office.deliverer.drain()
+    assert claims[:2] == [1, 2]
     assert len(office.slack.calls) == 1
     await office.pass_time(10)
     assert len(office.slack.messages) == 3
+
+
+async def test_one_that_cannot_be_rendered_spoils_no_other(office: Office) -> None:
+    """They are rendered in one transaction, which PostgreSQL gives up at the first error."""
+
+    def render(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:
+        if row.card_key == "card:1":
+            work.conn.execute(text("SELECT * FROM no_such_table"))
+        return office.render(work, row, card)
+
+    office.deliverer = office.another(render=render)
+    for n, person in enumerate((office.ann, office.ben, office.dana)):
+        office.decide(f"card:{n}", person)
+    await office.deliverer.drain()
+    assert office.row("card:1").reason.startswith("not rendered: ")
+    assert [office.row(f"card:{n}").state for n in range(3)] == ["sent", "pending", "sent"]
 
 
 async def test_no_more_calls_at_a_time_than_allowed(office: Office) -> None:

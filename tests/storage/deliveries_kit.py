@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from storage import cards, deliveries, foldings, outbox
+from storage import cards, claims, deliveries, doubts, foldings, outbox
+from storage.claims import Wanted, of_one
 from storage.database import Database
 from storage.deliveries import OutboxRow
 from storage.models import Leads, Outbox, People
@@ -58,9 +59,14 @@ class Post:
 
     def claim(self, worker: str = "w1", **more: Any) -> list[OutboxRow]:
         with self.database.write() as conn:
-            return deliveries.claim(
-                conn, now=self.now, real=self.now, worker=worker, **{"limit": 16, **more}
-            )
+            return claims.claim(
+                conn, Wanted(**{"calls": of_one(16), **more}), now=self.now, real=self.now,
+                worker=worker,
+            )  # fmt: skip
+
+    def claim_doubts(self, worker: str = "w1") -> list[OutboxRow]:
+        with self.database.write() as conn:
+            return doubts.claim_lane(conn, real=self.now, worker=worker)
 
     def claim_keys(self, **more: Any) -> list[str]:
         return [row.card_key for row in self.claim(**more)]
@@ -82,12 +88,15 @@ class Post:
         with self.database.read() as conn:
             return list(conn.execute(query))
 
+    def lanes(self) -> set[str]:
+        return {row.lane for row in self.rows()}
+
     def states(self) -> dict[str, str]:
         return {row.dedupe_key: row.state for row in self.rows(edits=False)}
 
     def fold(self) -> int:
         with self.database.write() as conn:
-            floods = foldings.find_floods(conn, now=self.now)
+            floods = foldings.find_floods(conn, now=self.now, lanes=self.lanes())
             return sum(foldings.fold(conn, flood, now=self.now, real=self.now) for flood in floods)
 
     def posted(self, key: str, person: int, template: str, **more: Any) -> None:

@@ -7,9 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from storage import deliveries, outbox
+from storage import claims, deliveries, outbox, redraws
+from storage.claims import Kind, Quota, Wanted, of_one
 from storage.deliveries import OutboxRow
 from tests.storage.deliveries_kit import NOON, SECOND, Post, one_writer_is_enough
+
+NONE = Quota(0, 0)
 
 
 def test_a_lane_has_one_row_in_flight_and_goes_on_when_it_is_settled(post: Post) -> None:
@@ -85,6 +88,9 @@ def test_who_lost_the_lease_settles_nothing(post: Post) -> None:
     post.decide("card")
     [stalled] = post.claim("w1")
     post.now += deliveries.LEASE + SECOND
+    assert post.claim("w2") == []  # in doubt: looked for, not sent again
+    [looked_for] = post.claim_doubts()
+    assert post.put_off(looked_for, timedelta(0))
     [taken_over] = post.claim("w2")
     assert taken_over.id == stalled.id
 
@@ -101,15 +107,18 @@ def test_a_post_whose_lease_ran_out_is_in_doubt_and_counted_an_edit_is_just_done
     post: Post,
 ) -> None:
     post.decide("card")
+    post.decide("next card")
     post.decide_edit("other card", lane="dm:2")
     for times in (1, 2):
-        post.claim()
+        assert {row.card_key for row in post.claim()} == {"card", "other card"}
         post.now += deliveries.LEASE + SECOND
         rows = {row.card_key: row for row in post.claim()}
-        assert rows["card"].reason.startswith(f"in doubt {2 * times - 1}")
-        assert rows["card"].first_try_at == NOON
-        assert rows["other card"].reason == ""
-        post.now += deliveries.LEASE + SECOND
+        assert (rows["next card"].doubts, rows["other card"].reason) == (0, "")
+        [doubtful] = post.claim_doubts()
+        assert (doubtful.doubts, doubtful.reason[:11]) == (times, f"in doubt {times}:")
+        assert (doubtful.first_try_at, doubtful.doubt_since) == (NOON, post.now)
+        for row in (doubtful, *rows.values()):
+            assert post.put_off(row, timedelta(0), reason=row.reason)
 
 
 def test_a_lease_is_not_ended_early(post: Post) -> None:
@@ -146,16 +155,27 @@ def test_a_paced_lane_gets_no_post_but_edits_and_a_paused_method_nothing(post: P
     post.decide("card")
     post.decide_edit("other card")
     post.decide("home:1", template="home", lane="home:1", priority=outbox.PRIORITY_REST)
-    assert post.claim_keys(paced_lanes=["dm:1"], homes=False) == ["other card"]
+    assert post.claim_keys(paced_lanes=frozenset({"dm:1"}), kinds={Kind.HOME: NONE}) == [
+        "other card"
+    ]
     post.settle(post_row(post, "other card"))
-    assert post.claim_keys(posts=False, edits=False) == ["home:1"]
+    assert post.claim_keys(kinds={Kind.POST: NONE, Kind.EDIT: NONE}) == ["home:1"]
 
 
 def test_the_most_urgent_rows_of_many_lanes_come_first(post: Post) -> None:
     for n in range(4):
         post.decide(f"offer {n}", lane=f"dm:{n}")
     post.decide("breach", lane="dm:9", priority=outbox.PRIORITY_ESCALATION)
-    assert post.claim_keys(limit=2) == ["breach", "offer 0"]
+    assert post.claim_keys(calls=of_one(2)) == ["breach", "offer 0"]
+
+
+def test_of_equal_priority_goes_first_whose_turn_is_longest_ago(post: Post) -> None:
+    for n in range(70):
+        post.decide(f"old {n}", lane=f"dm:{n % 2}")
+    post.decide("new", lane="dm:9")
+    post.decide("breach", lane="dm:1", priority=outbox.PRIORITY_ESCALATION)
+    served = {"dm:0": NOON, "dm:1": NOON - SECOND}
+    assert post.claim_keys(calls=of_one(2), served=served) == ["breach", "new"]
 
 
 def test_two_workers_at_once_take_each_row_once_and_one_a_lane(post: Post) -> None:
@@ -168,7 +188,7 @@ def test_two_workers_at_once_take_each_row_once_and_one_a_lane(post: Post) -> No
     def work(worker: str) -> None:
         try:
             start.wait()
-            while rows := post.claim(worker, limit=3):
+            while rows := post.claim(worker, calls=of_one(3)):
                 for row in rows:
                     taken.append(row.id)
                     assert post.settle(row)
@@ -195,7 +215,7 @@ def test_a_claim_that_comes_second_to_a_lane_takes_the_others(post: Post) -> Non
     taken: list[str] = []
     second = threading.Thread(target=lambda: taken.extend(post.claim_keys(worker="w2")))
     with post.database.write() as conn:
-        deliveries.claim(conn, now=NOON, real=NOON, worker="w1", limit=16)
+        claims.claim(conn, Wanted(of_one(16)), now=NOON, real=NOON, worker="w1")
         post.decide("breach", priority=outbox.PRIORITY_ESCALATION)
         post.decide("elsewhere", lane="dm:2")
         second.start()
@@ -218,7 +238,7 @@ def test_what_a_change_relies_on_is_not_claimed_before_the_change_is_there(
         post.decide("card", lead_id=lead_id)
     one_writer_is_enough(post)
     with post.database.write() as conn:
-        outbox.enqueue_card_edits(conn, lead_id, now=NOON, real=NOON)
+        redraws.enqueue_redraw(conn, [lead_id], [], now=NOON, real=NOON)
         assert post.claim() == []  # another connection: our change cannot be seen yet
     assert post.claim_keys() == ["card"]
 

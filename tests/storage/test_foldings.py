@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 
-from storage import cards, deliveries, foldings, outbox
+from storage import cards, deliveries, foldings, outbox, redraws
 from storage.models import Outbox
 from storage.rows import table_of
 from tests.storage.deliveries_kit import NOON, Post, one_writer_is_enough
@@ -100,11 +100,24 @@ def test_later_offers_join_the_list_that_was_posted_by_an_edit_for_ten_minutes(
     assert post.states()["card:8"] == "pending"
 
 
+def test_offers_that_join_a_list_do_not_wait_behind_redrawings(post: Post) -> None:
+    ann = post.person("ann")
+    post.posted("offers_list:1", ann, "offers_list", data={})
+    with post.database.write() as conn:
+        assert redraws.enqueue_redraw(conn, [], [ann], now=NOON, real=NOON) == 1
+    offers_come(post, ann, range(1, 2))
+    assert post.fold() == 1
+    assert [row.priority for row in post.rows(edits=True)] == [outbox.PRIORITY_OFFER]
+
+
 def test_what_may_have_been_posted_stays_single(post: Post) -> None:
     ann = post.person("ann")
     offers_come(post, ann, range(1, 2))
     [row] = post.claim()
-    post.put_off(row, reason=deliveries.doubt("", "http 500"))
+    with post.database.write() as conn:
+        assert deliveries.settle_doubt(conn, row, "http 500", not_before=NOON, real=NOON)
+    [row] = post.claim_doubts()
+    post.put_off(row)  # not found: sent again
     offers_come(post, ann, range(2, 8))
     assert post.fold() == 6
     assert post.states()["card:1"] == "pending"
@@ -164,7 +177,7 @@ def test_rows_that_another_worker_is_folding_are_left_to_it(post: Post) -> None:
     ann = post.person("ann")
     offers_come(post, ann, range(1, 7))
     with post.database.write() as conn:
-        [flood] = foldings.find_floods(conn, now=NOON)
+        [flood] = foldings.find_floods(conn, now=NOON, lanes=post.lanes())
         assert foldings.fold(conn, flood, now=NOON, real=NOON) == 6
         assert post.fold() == 0
     assert len(post.rows(template="offers_list")) == 1
@@ -198,10 +211,10 @@ def test_lists_of_those_concerned_are_edited_for_a_day(post: Post) -> None:
     post.posted("offers_list:1", ann, "offers_list")
     post.posted("breach_list:1", ben, "breach_list")
     with post.database.write() as conn:
-        assert outbox.enqueue_list_edits(conn, [ann], now=NOON, real=NOON) == 1
-        assert outbox.enqueue_list_edits(conn, [ann], now=NOON, real=NOON) == 0  # joined
+        assert redraws.enqueue_redraw(conn, [], [ann], now=NOON, real=NOON) == 1
+        assert redraws.enqueue_redraw(conn, [], [ann], now=NOON, real=NOON) == 0  # joined
         later = NOON + timedelta(days=1, seconds=1)
-        assert outbox.enqueue_list_edits(conn, [ann, ben], now=later, real=later) == 0
+        assert redraws.enqueue_redraw(conn, [], [ann, ben], now=later, real=later) == 0
     assert [row.card_key for row in post.rows()] == ["offers_list:1"]
 
 
@@ -210,8 +223,8 @@ def test_a_list_that_is_being_posted_is_edited_afterwards(post: Post) -> None:
     offers_come(post, ann, range(1, 7))
     post.fold()
     with post.database.write() as conn:
-        assert outbox.enqueue_list_edits(conn, [ann], now=NOON, real=NOON) == 0  # renders later
+        assert redraws.enqueue_redraw(conn, [], [ann], now=NOON, real=NOON) == 0  # renders later
     [message] = post.claim()
     with post.database.write() as conn:
-        assert outbox.enqueue_list_edits(conn, [ann], now=NOON, real=NOON) == 1
+        assert redraws.enqueue_redraw(conn, [], [ann], now=NOON, real=NOON) == 1
     assert post.rows(edits=True)[0].card_key == message.card_key
