@@ -90,6 +90,21 @@ def not_you(reason: str) -> Refused:
     return Refused(HTTPStatus.UNAUTHORIZED, _NOT_YOU, reason)
 
 
+def _require_fresh(timestamp: bytes, clock: Clock) -> None:
+    """Signed just now. While this machine's clock is in doubt nobody can tell: who may be right comes again."""
+    if timestamp_is_fresh(timestamp, clock.real()):
+        return
+    doubted = clock.steady is not None and clock.steady.doubted is not None
+    if doubted and timestamp_is_fresh(timestamp, clock.wall()):
+        raise Refused(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The clock of this machine jumped. Send it again.",
+            "clock in doubt",
+            {"Retry-After": "10"},
+        )
+    raise not_you("timestamp malformed or not fresh")
+
+
 def only(headers: Headers, name: bytes) -> bytes:
     """The value of a header that must be there exactly once."""
     values = headers.get(name, [])
@@ -109,8 +124,7 @@ class SlackDoor:
     def knock(self, headers: Headers) -> tuple[bytes, bytes]:
         timestamp = only(headers, b"x-slack-request-timestamp")
         signature = only(headers, b"x-slack-signature")
-        if not timestamp_is_fresh(timestamp, self._clock.real()):
-            raise not_you("timestamp malformed or not fresh")
+        _require_fresh(timestamp, self._clock)
         if not is_slack_signature(signature):
             raise not_you("signature malformed")
         return timestamp, signature
@@ -168,8 +182,7 @@ class IntakeDoor:
     def _webhook_claim(self, headers: Headers) -> _WebhookClaim:
         msg_id = _message_id(headers)
         timestamp = only(headers, b"webhook-timestamp")
-        if not timestamp_is_fresh(timestamp, self._clock.real()):
-            raise not_you("timestamp malformed or not fresh")
+        _require_fresh(timestamp, self._clock)
         signatures = webhook_signatures(only(headers, b"webhook-signature"))
         if not signatures:
             raise not_you("signature malformed")

@@ -23,8 +23,10 @@ from starlette.routing import BaseRoute, Route
 from bot.domain.activity import LeadName
 from bot.logs import get_logger
 from bot.services.keep_message import PORTION, Received
-from bot.services.receive_leads import Message, receive_leads
+from bot.services.meter import Meter, Seen
+from bot.services.receive_leads import TOGETHER, Message, receive_leads
 from bot.services.runtime import Runtime
+from bot.services.spot_erased import LedgerLocked
 from bot.services.take_touches import (
     TouchMessage,
     name_of_activity,
@@ -32,6 +34,7 @@ from bot.services.take_touches import (
     take_touches,
 )
 from bot.services.work import Work
+from handlers.acking import acked
 from handlers.doors import Authenticated, authenticated
 from handlers.intake_items import items_of, touches_of
 from handlers.lead_body import TooMany
@@ -54,6 +57,11 @@ class _Intake:
 _Take = Callable[[_Intake, Authenticated], Awaitable[Response]]
 
 
+async def nothing_wrong() -> list[str]:
+    """Nobody has anything to say."""
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """What `/healthz` and `/readyz` say: sentences of what is wrong, empty when all is well.
@@ -64,6 +72,8 @@ class Health:
     alive: Callable[[], list[str]]
     ready: Callable[[], Awaitable[list[str]]]
     reached: Callable[[], list[str]] = list
+    #: As `ready`, and the database is asked: for `/readyz` alone.
+    stands: Callable[[], Awaitable[list[str]]] = nothing_wrong
 
 
 def routes(runtime: Runtime, slack: AsyncApp | None, health: Health) -> list[BaseRoute]:
@@ -82,16 +92,21 @@ def routes(runtime: Runtime, slack: AsyncApp | None, health: Health) -> list[Bas
         found = authenticated(request.scope)
         if found is None:  # cannot happen behind the gate; never act on it
             return _error(401, "Not authenticated.")
-        faults = await health.ready()
+        try:
+            faults = await health.ready()
+        except (DBAPIError, PoolTimeout):
+            return _away()
         if faults:
             return _error(503, faults[0], {"Retry-After": RETRY_AFTER})
-        return await take(taken_in, found)
+        with acked(runtime.meter, "intake"):
+            return await take(taken_in, found)
 
     async def slack_events(request: Request) -> Response:
         if handler is None:
             return _error(404, "Slack reaches this Baton by Socket Mode.")
         try:
-            return await handler.handle(request)
+            with acked(runtime.meter, "slack"):
+                return await handler.handle(request)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             # Bolt reads users and teams out of a payload before it asks any listener (whose faults it catches):
             # what it stumbles over was not made by Slack, whoever signed it.
@@ -102,7 +117,7 @@ def routes(runtime: Runtime, slack: AsyncApp | None, health: Health) -> list[Bas
         return _health(health.alive())
 
     async def readyz(_: Request) -> Response:
-        return _health([*await health.ready(), *health.reached()])
+        return _health([*await health.stands(), *health.reached()])
 
     return [
         Route("/leads", leads, methods=["POST"]),
@@ -129,7 +144,7 @@ async def _receive(intake: _Intake, found: Authenticated) -> Response:
         intake,
         "leads",
         len(message.items),
-        lambda work: receive_leads(work, message, most=PORTION),
+        lambda work: receive_leads(work, message, most=TOGETHER),
     )
     if isinstance(received, Response):
         return received
@@ -139,7 +154,7 @@ async def _receive(intake: _Intake, found: Authenticated) -> Response:
         if item.facts is not None and result["status"] in ("accepted", "updated")
     ]
     intake.waiting.look_soon(frozenset().union(*fresh))
-    return _answer(received)
+    return _answer(intake.runtime.meter, received)
 
 
 async def _take(intake: _Intake, found: Authenticated) -> Response:
@@ -169,7 +184,7 @@ async def _take(intake: _Intake, found: Authenticated) -> Response:
             if item.activity is not None and result["status"] == "accepted"
         )
     )
-    return _answer(received)
+    return _answer(intake.runtime.meter, received)
 
 
 async def _stored(
@@ -181,24 +196,32 @@ async def _stored(
                 received = await intake.runtime.write(use_case)
             if received.done:
                 return received
+    except LedgerLocked as locked:
+        return _error(503, str(locked), {"Retry-After": RETRY_AFTER})
     except (DBAPIError, PoolTimeout) as error:
         # Not all of it was applied, so nothing is acknowledged: the sender keeps it and comes again.
         log.error("message not stored", door=door, error=type(error).__name__)
-        return _error(503, "The database cannot be reached. Send it again.", {"Retry-After": "2"})
+        return _away()
 
 
-def _answer(received: Received) -> Response:
+def _answer(meter: Meter, received: Received) -> Response:
     if received.conflict:
         return _error(
             409,
             "This message id came before with another body. It is kept and flagged, not applied.",
         )
+    for result in received.results:
+        meter.see(Seen.TAKEN_IN, 1, str(result.get("status", "")))
     return JSONResponse({"results": list(received.results)}, status_code=202)
 
 
 def _health(faults: list[str]) -> Response:
     body: dict[str, Any] = {"status": "ok" if not faults else "failing", "faults": faults}
     return JSONResponse(body, status_code=503 if faults else 200)
+
+
+def _away() -> Response:
+    return _error(503, "The database cannot be reached. Send it again.", {"Retry-After": "2"})
 
 
 def _error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:

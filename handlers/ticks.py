@@ -2,7 +2,8 @@
 rings the bell.
 
 Its job store loses jobs after a one-second pause and cannot be shared, so the one job is re-armed at the next due
-time, at most a second away; a commit that armed a timer rings too. What is not here: what a step does (`fire_timers`),
+time, at most a second away; a commit that armed a timer rings too. It waits by the machine's clock, whoever sets that:
+a count that nobody can set sees that it rings. What is not here: what a step does (`fire_timers`),
 who gets what (`release_waiting`), which touches still wait for their lead (`waiting_touches`).
 """
 
@@ -11,14 +12,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
+from bot.clock import elapsed
 from bot.services.act_once import forget_old
 from bot.services.fire_timers import BATCH, fire_due, until_next_due
-from bot.services.keep_watch import Watch, keep_watch
+from bot.services.keep_watch import Presence, Watch, keep_watch
+from bot.services.purge_leads import purge_at_night
 from bot.services.release_waiting import Release
 from bot.services.runtime import Runtime
 from handlers.waiting_touches import WaitingTouches
@@ -27,19 +30,53 @@ log = logging.getLogger(__name__)
 
 LONGEST_SLEEP = timedelta(seconds=1)
 SHORTEST_SLEEP = timedelta(milliseconds=20)
+#: A bell that has been silent for so much longer than it was armed for hangs on a clock that was set.
+SILENT_AFTER = timedelta(milliseconds=500)
 #: How often notes of clicks that nobody needs any more are cleared away.
 CLEAR_EVERY = timedelta(minutes=10)
+NOW = timedelta(0)
+#: While one batch is decided, the database writes another. Only when many are due: one alone is fired by one.
+LANES = 2
 _JOB = "tick"
+
+
+async def fire_all(runtime: Runtime) -> int:
+    """Fire all that is due: a batch, and while there are full ones two at a time. How many timers were settled."""
+    fired = await runtime.write(fire_due)
+    if fired < BATCH:
+        return fired
+    # Each is waited for, also when the other fails: a tick ends when nothing of it is under way any more.
+    lanes = await asyncio.gather(
+        *(_fire_lane(runtime) for _ in range(LANES)), return_exceptions=True
+    )
+    for lane in lanes:
+        if isinstance(lane, BaseException):
+            raise lane
+        fired += lane
+    return fired
+
+
+async def _fire_lane(runtime: Runtime) -> int:
+    fired = 0
+    while True:
+        some = await runtime.write(fire_due)
+        fired += some
+        if some < BATCH:
+            return fired
 
 
 class Ticker:
     """Ticks until stopped. `on_tick` gets what the watch found (for health, a changed playbook)."""
 
     def __init__(
-        self, runtime: Runtime, *, worker: str, on_watch: Callable[[Watch], Awaitable[None]]
+        self,
+        runtime: Runtime,
+        *,
+        worker: str | Presence,
+        on_watch: Callable[[Watch], Awaitable[None]],
     ) -> None:
         self._runtime = runtime
-        self._worker = worker
+        self._me = Presence(worker) if isinstance(worker, str) else worker
         self._on_watch = on_watch
         self._scheduler = AsyncIOScheduler(
             timezone="UTC",
@@ -55,18 +92,20 @@ class Ticker:
         self._touches = WaitingTouches(runtime)
         self._clear_at = runtime.clock.real() + CLEAR_EVERY
         self._loop: asyncio.AbstractEventLoop | None = None
-        #: Real time of the last tick that ended well, for health.
-        self.ticked_at: datetime | None = None
+        self._guard: asyncio.TimerHandle | None = None
+        #: When the last tick ended well, by the counter that nobody sets: for health.
+        self.ticked_at: float | None = None
 
     def start(self) -> None:
         """Begin; needs the running loop."""
         self._loop = asyncio.get_running_loop()
         self._scheduler.start()
-        self._arm(self._runtime.clock.real())
+        self._arm(NOW)
 
     def stop(self) -> None:
         """Ring no more. What a tick under way has begun to write, it writes; the rest is for the next start."""
         self._stopped = True
+        self._guard_until(None)
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
@@ -78,14 +117,9 @@ class Ticker:
     async def tick(self) -> int:
         """Fire all that is due now, then give waiting leads away; how many timers were settled, and leads given."""
         async with self._running:
-            watch = await self._runtime.write(lambda work: keep_watch(work, self._worker))
-            fired = 0
-            while True:
-                some = await self._runtime.write(fire_due)
-                fired += some
-                if some < BATCH:
-                    break
-            self.ticked_at = self._runtime.clock.real()
+            watch = await self._runtime.write(lambda work: keep_watch(work, self._me))
+            fired = await fire_all(self._runtime)
+            self.ticked_at = elapsed()
             fired += await self._give_waiting()
         self._touches.look_if_due()
         await self._clear_away()
@@ -110,15 +144,16 @@ class Ticker:
         self._clear_at = now + CLEAR_EVERY
         try:
             await self._runtime.write(forget_old)
+            await self._runtime.write(purge_at_night)
         except Exception:  # the next time does
-            log.exception("old notes could not be cleared away")
+            log.exception("what is old could not be cleared away")
 
-    def _ring_now(self) -> None:
+    def _ring_now(self, anew: bool = False) -> None:
         # Ringing during a tick is noted and done right after it.
         if self._ringing or self._running.locked():
             self._again = True
         else:
-            self._arm(self._runtime.clock.real())
+            self._arm(NOW, anew=anew)
 
     async def _ring(self) -> None:
         try:
@@ -130,6 +165,7 @@ class Ticker:
 
     async def _tick_and_arm(self) -> None:
         self._ringing = True
+        self._guard_until(None)
         try:
             await self.tick()
         except Exception:  # the next tick tries again; a tick must not be the last
@@ -138,23 +174,31 @@ class Ticker:
             following = await self._next()
             again, self._again = self._again, False
             self._ringing = False
-            if self._scheduler.running:
-                self._arm(self._runtime.clock.real() if again else following)
+            self._arm(NOW if again else following)
 
-    async def _next(self) -> datetime:
-        now = self._runtime.clock.real()
+    async def _next(self) -> timedelta:
         try:
             due = await self._runtime.read(until_next_due)
         except Exception:
             log.exception("could not read the next due time")
             due = None
         ahead = LONGEST_SLEEP if due is None else max(due, SHORTEST_SLEEP)
-        return now + min(ahead, LONGEST_SLEEP)
+        return min(ahead, LONGEST_SLEEP)
 
-    def _arm(self, at: datetime) -> None:
+    def _arm(self, ahead: timedelta, *, anew: bool = False) -> None:
+        """Ring so far ahead, or sooner if that is armed. `anew`: whatever is armed, it does not ring."""
         if not self._scheduler.running:
             return
+        at = self._runtime.clock.wall() + ahead
         job = self._scheduler.get_job(_JOB)
-        if job is not None and job.next_run_time is not None and job.next_run_time <= at:
-            return
-        self._scheduler.add_job(self._ring, DateTrigger(at), id=_JOB, replace_existing=True)
+        sooner = job is not None and job.next_run_time is not None and job.next_run_time <= at
+        if anew or not sooner:
+            self._scheduler.add_job(self._ring, DateTrigger(at), id=_JOB, replace_existing=True)
+            self._guard_until(ahead + SILENT_AFTER)
+
+    def _guard_until(self, ahead: timedelta | None) -> None:
+        if self._guard is not None:
+            self._guard.cancel()
+        self._guard = None
+        if ahead is not None and self._loop is not None:
+            self._guard = self._loop.call_later(ahead.total_seconds(), self._ring_now, True)

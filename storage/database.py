@@ -8,14 +8,28 @@ Both: an error's text never holds the values of its statement, because errors ar
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 _MODE = "baton_mode"
+_AWAY = "away: another thread is asking for it"
+#: Seconds (the last one: milliseconds). A server that is gone without a word is noticed by whoever waits for it.
+_REACHABLE: dict[str, Any] = {
+    "connect_timeout": 2,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,
+    # A process that stands still in the middle of a transaction (stopped, swapped out) keeps its locks; not for long.
+    "options": "-c idle_in_transaction_session_timeout=15s",
+}
 
 
 class DatabaseUnfit(Exception):
@@ -39,10 +53,15 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=2,
                 pool_pre_ping=True,
-                pool_timeout=5,
+                pool_timeout=2,
                 hide_parameters=True,
+                connect_args={k: v for k, v in _REACHABLE.items() if k not in parsed.query},
             )
+            _one_asks_while_it_is_away(self.engine)
         self._reader = self.engine.execution_options(**{_MODE: "read"})
+        #: Called, from whichever thread, when a write found no room on the disk.
+        self.on_full: Callable[[], None] = lambda: None
+        event.listen(self.engine, "handle_error", self._look_for_full)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -66,9 +85,20 @@ class Database:
                     "PostgreSQL runs with synchronous_commit=off: acknowledged leads could be lost. Turn it on."
                 )
 
+    def _look_for_full(self, context: ExceptionContext) -> None:
+        if is_full(context.original_exception):
+            self.on_full()
+
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether there was no room on the disk: SQLITE_FULL, or PostgreSQL's disk_full."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+        return True
+    return getattr(error, "sqlstate", None) == "53100"
 
 
 def is_passing(error: DBAPIError) -> bool:
@@ -78,7 +108,40 @@ def is_passing(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:
         return str(state)[:2] in {"40", "57", "08"} or str(state) == "55P03"
-    return isinstance(error, OperationalError) and "locked" in str(error.orig)
+    # No state: SQLite is busy, or PostgreSQL did not answer the door.
+    return isinstance(error, OperationalError) and ("locked" in str(error.orig) or is_away(error))
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether no connection could be opened: trying again at once helps nobody."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state is None and str(error.orig).startswith(("connection", _AWAY))
+
+
+def _one_asks_while_it_is_away(engine: Engine) -> None:
+    """After a connection could not be opened, one thread at a time tries again; the others are told so at once.
+
+    Else each of them would wait for `connect_timeout`, and whoever waits for a thread for several times that.
+    """
+    asking = threading.Lock()
+    away = threading.Event()
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(dialect: Dialect, _record: Any, args: list[Any], named: dict[str, Any]) -> Any:
+        alone = away.is_set()
+        if alone and not asking.acquire(blocking=False):
+            raise dialect.loaded_dbapi.OperationalError(_AWAY)
+        try:
+            found = dialect.connect(*args, **named)
+        except dialect.loaded_dbapi.Error:
+            away.set()
+            raise
+        else:
+            away.clear()
+            return found
+        finally:
+            if alone:
+                asking.release()
 
 
 def _sqlite_engine(url: str) -> Engine:
@@ -86,9 +149,16 @@ def _sqlite_engine(url: str) -> Engine:
         url, connect_args={"timeout": 10, "check_same_thread": False}, hide_parameters=True
     )
 
+    name = engine.url.database or ""
+    file = Path(name) if name not in ("", ":memory:") and not name.startswith("file:") else None
+
     @event.listens_for(engine, "connect")
     def _connect(dbapi: sqlite3.Connection, _record: Any) -> None:
         dbapi.isolation_level = None  # the driver's own transactions are lazy; ours are explicit
+        if file is not None and file.exists() and file.stat().st_size == 0:
+            file.chmod(
+                0o600
+            )  # just made, and personal data come in: nobody else of this machine reads them
         cursor = dbapi.cursor()
         for pragma in (
             "busy_timeout = 10000",  # first: journal_mode takes a lock too

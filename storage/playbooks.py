@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select, text
 
 from storage.models import ClockOffset, Heartbeats, Liveness, Playbooks
 from storage.rows import as_row, insert_if_new, table_of
@@ -15,6 +15,20 @@ _playbooks = table_of(Playbooks)
 _offset = table_of(ClockOffset)
 _beats = table_of(Heartbeats)
 _liveness = table_of(Liveness)
+
+#: The role that takes leads and clicks but fires nothing: Baton is down without the others.
+WEB = "web"
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A process: when it was last heard of and has been started (real time), and how far its clock is off."""
+
+    worker: str
+    ticked_at: datetime
+    role: str
+    started_at: datetime | None
+    skew_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +112,60 @@ def move_offset(conn: Connection, seconds: int) -> int:
     )
 
 
-def beat(conn: Connection, worker: str, real_now: datetime) -> None:
-    """This worker has just ticked."""
-    if not insert_if_new(conn, _beats, worker=worker, ticked_at=real_now):
-        conn.execute(_beats.update().where(_beats.c.worker == worker).values(ticked_at=real_now))
+def beat(
+    conn: Connection,
+    worker: str,
+    real_now: datetime,
+    *,
+    role: str = "worker",
+    started_at: datetime | None = None,
+    skew_ms: int = 0,
+) -> None:
+    """This process is alive. `skew_ms`: its clock minus the database server's."""
+    now = {"ticked_at": real_now, "role": role, "started_at": started_at, "skew_ms": skew_ms}
+    if not insert_if_new(conn, _beats, worker=worker, **now):
+        conn.execute(_beats.update().where(_beats.c.worker == worker).values(**now))
 
 
-def last_beat(conn: Connection) -> datetime | None:
-    """When any worker last ticked (real time)."""
-    return conn.execute(select(func.max(_beats.c.ticked_at))).scalar_one_or_none()
+def last_beat(conn: Connection, *, before: datetime | None = None) -> datetime | None:
+    """When any process that ticks last did (real time); `before`: of those not after it, for a clock that was ahead."""
+    query = select(func.max(_beats.c.ticked_at)).where(_beats.c.role != WEB)
+    if before is not None:
+        query = query.where(_beats.c.ticked_at <= before)
+    return conn.execute(query).scalar_one_or_none()
+
+
+def lock_last_beat(conn: Connection, *, before: datetime) -> datetime | None:
+    """`last_beat`, by one process at a time: who waited for the lock finds what the one before it has written."""
+    newest = (
+        select(_beats.c.worker)
+        .where(_beats.c.role != WEB, _beats.c.ticked_at <= before)
+        .order_by(_beats.c.ticked_at.desc(), _beats.c.worker)
+        .limit(1)
+    )
+    conn.execute(
+        select(_beats.c.worker).where(_beats.c.worker == newest.scalar_subquery()).with_for_update()
+    )
+    return last_beat(conn, before=before)
+
+
+def list_beats(conn: Connection) -> list[Beat]:
+    """All processes, by name."""
+    return [as_row(Beat, row) for row in conn.execute(select(_beats).order_by(_beats.c.worker))]
+
+
+def forget_beats(conn: Connection, before: datetime) -> int:
+    """Clear away processes that have not been heard of since `before`; how many."""
+    return conn.execute(delete(_beats).where(_beats.c.ticked_at < before)).rowcount
+
+
+def server_time(conn: Connection) -> datetime | None:
+    """What the clock of the database's machine shows; None on SQLite, which has none. To measure ours by, never to
+    decide anything."""
+    if conn.dialect.name == "sqlite":
+        return None
+    found: datetime = conn.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return found
 
 
 def insert_downtime(conn: Connection, down_from: datetime, down_until: datetime) -> None:

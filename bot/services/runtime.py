@@ -20,17 +20,26 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from bot.clock import Clock
+from bot.clock import Clock, elapsed
 from bot.domain.agreement import Agreement
+from bot.domain.retention import Retention
+from bot.services.meter import NO_METER, Meter
+from bot.services.spot_erased import Erased
 from bot.services.work import Work
 from storage import playbooks
-from storage.database import Database, is_passing
+from storage.database import Database, is_away, is_passing
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 #: A transaction that met a deadlock, a lost connection or a busy file is tried again this often.
 TRIES = 4
+#: Seconds for which a database that is away is tried again before the caller is told.
+PATIENCE = 1.0
+
+
+class ShutDown(Exception):
+    """This process must write no more; the message says why."""
 
 
 @dataclass
@@ -40,6 +49,14 @@ class Wakers:
     delivery: Callable[[], None] = lambda: None
     tick: Callable[[], None] = lambda: None
     hooks: Callable[[], None] = lambda: None
+    #: The other processes on this database.
+    others: Callable[[], None] = lambda: None
+
+    def ring(self) -> None:
+        """All of this process."""
+        self.delivery()
+        self.tick()
+        self.hooks()
 
 
 class Runtime:
@@ -52,8 +69,14 @@ class Runtime:
         self.clock = clock
         self.agreement = agreement
         self.wakers = Wakers()
+        self._shut = ""
         #: A webhook receiver is configured; set by whoever knows the settings, before the first transaction.
         self.tells_crm = False
+        #: Knows again whoever was erased; set likewise, when there is a key.
+        self.erased = Erased()
+        #: How long what is kept; likewise.
+        self.retention = Retention()
+        self.meter: Meter = NO_METER
         #: The sandbox moves business time by a row: then every transaction reads it first.
         self._movable = movable_clock
         writers, readers = (1, 2) if database.is_sqlite else (6, 2)
@@ -62,13 +85,21 @@ class Runtime:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def write(self, use_case: Callable[[Work], T]) -> T:
-        """Run `use_case` in one writing transaction; woken after the commit is whoever has something to do."""
+        """Run `use_case` in one writing transaction; woken after the commit is whoever has something to do.
+
+        Raises `ShutDown` after `shut`.
+        """
+        if self._shut:
+            raise ShutDown(self._shut)
         result, wake = await self._in(self._writers, lambda: self._transact(use_case))
         if wake:
-            self.wakers.delivery()
-            self.wakers.tick()
-            self.wakers.hooks()
+            self.wakers.ring()
+            self.wakers.others()
         return result
+
+    def shut(self, why: str) -> None:
+        """Write no more: the tables are not ours any longer."""
+        self._shut = why
 
     async def read(self, query: Callable[[Work], T]) -> T:
         """Run `query` in a transaction that only reads."""
@@ -92,6 +123,9 @@ class Runtime:
             self.clock.real(),
             self.agreement,
             tells_crm=self.tells_crm,
+            retention=self.retention,
+            erased=self.erased,
+            meter=self.meter,
         )
 
     def run_now(
@@ -127,6 +161,7 @@ class Runtime:
         self.database.dispose()
 
     def _transact(self, use_case: Callable[[Work], T]) -> tuple[T, bool]:
+        began = elapsed()
         for attempt in range(1, TRIES + 1):
             try:
                 with self.database.write() as conn:
@@ -136,6 +171,8 @@ class Runtime:
             except DBAPIError as error:
                 if attempt == TRIES or not is_passing(error):
                     raise
+                if is_away(error) and elapsed() - began > PATIENCE:
+                    raise  # whoever waits for an answer is to have it soon
                 log.warning("transaction tried again", extra={"attempt": attempt})
                 # Two that met must not meet again: a real, short, random pause in this worker thread.
                 time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 - no secret

@@ -6,8 +6,13 @@ What is not here: what a tick does.
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta, tzinfo
 
-from bot.clock import Clock
+import apscheduler.schedulers.base
+import pytest
+
+import handlers.ticks
+from bot.clock import Clock, SteadyTime
 from bot.services.keep_watch import Watch
 from bot.services.runtime import Runtime
 from chaos.playbooks import agreement_of, playbook_text
@@ -60,3 +65,43 @@ async def test_a_quiet_house_ticks_every_second(database_url: str) -> None:
         await asyncio.sleep(0.2)
         runtime.close()
     assert ticks >= 3
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-1), timedelta(hours=1)])
+async def test_a_clock_that_is_set_neither_silences_the_bell_nor_makes_it_storm(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, by: timedelta
+) -> None:
+    off = timedelta(0)
+
+    class Wall(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + off
+
+    monkeypatch.setattr(apscheduler.schedulers.base, "datetime", Wall)
+    monkeypatch.setattr(handlers.ticks, "LONGEST_SLEEP", timedelta(seconds=0.1))
+    clock = Clock(SteadyTime(lambda: datetime.now(UTC) + off))
+    runtime = Runtime(Database(database_url), clock, agreement_of(playbook_text(1)))
+    ticked = asyncio.Semaphore(0)
+    ticks = 0
+
+    async def count(_: Watch) -> None:
+        nonlocal ticks
+        ticks += 1
+        ticked.release()
+
+    ticker = Ticker(runtime, worker="w", on_watch=count)
+    ticker.start()
+    try:
+        await asyncio.wait_for(ticked.acquire(), 20)
+        off, before = by, ticks
+        await asyncio.sleep(1.5)
+        off, during = timedelta(0), ticks - before
+        await asyncio.sleep(1.0)
+        after = ticks - before - during
+    finally:
+        ticker.stop()
+        await asyncio.sleep(0.1)
+        runtime.close()
+    assert 1 <= during <= 20
+    assert 1 <= after <= 20
