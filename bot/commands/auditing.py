@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from bot.commands.failing import CommandFault
 from bot.commands.opening import agreement_in_force, opened_database, opened_runtime, plainly
+from bot.commands.tables import Column, table
 from bot.commands.wording import minute, one_line
 from bot.domain.audit import AGES, BASE, FIGURES, Audit, Tally, safe_cell
 from bot.services.audit_leads import audit_leads, audited_leads, send_audit
@@ -112,7 +110,6 @@ def _told(at: datetime | None, now: datetime) -> str:
 
 
 def _print(found: Audit, day: date | None) -> None:
-    console = Console(highlight=False, soft_wrap=False)
     total = found.total
     scope = f", team {one_line(found.team, 40)}" if found.team else ""
     since = f", arrived since {day}" if day is not None else ""
@@ -125,14 +122,14 @@ def _print(found: Audit, day: date | None) -> None:
     if not total.leads:
         return
     print()
-    console.print(_figures(total))
+    print(_figures(total))
     for title, parts in (
         ("By team", _shortened(found.by_team())),
         ("By source", _shortened(found.by_source())),
         ("By age", found.by_age()),
     ):
         print()
-        console.print(_cut(title, parts))
+        print(_cut(title, parts))
     if found.oldest:
         print("\nOldest never touched, by number (/lead #…):")
         for each in found.oldest:
@@ -140,34 +137,32 @@ def _print(found: Audit, day: date | None) -> None:
             print(f"  #{each.lead_id}  {days:,} days  {one_line(each.team, _NAME) or 'no team'}")
 
 
-def _figures(total: Tally) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold")
+def _figures(total: Tally) -> str:
+    rows = []
     for figure in FIGURES:
         count = getattr(total, figure.name)
-        table.add_row(figure.title, f"{count:,}", f"{total.share(figure.name)} %", figure.meaning)
-    return table
+        rows.append([figure.title, f"{count:,}", f"{total.share(figure.name)} %", figure.meaning])
+    return table([Column(), Column(right=True), Column(right=True), Column()], rows)
 
 
-def _cut(title: str, parts: Iterable[tuple[str, Tally]]) -> Table:
+def _cut(title: str, parts: Iterable[tuple[str, Tally]]) -> str:
     """Counts with their share of the row's leads."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
-    table.add_column(f"\n{title}", max_width=_NAME, overflow="ellipsis", no_wrap=True)
-    for head in (
-        "\nLeads",
-        "Never\ntouched",
-        "Self-rep.\nonly",
-        "Rejected\nunseen",
-        "Routed\ntwice+",
-    ):
-        table.add_column(head, justify="right", no_wrap=True)
-    for name, tally in parts:
-        cells = (_share(tally, figure.name) for figure in FIGURES)
-        table.add_row(Text(one_line(name, _NAME)), f"{tally.leads:,}", *cells)
-    return table
+    columns = [Column(title, most=_NAME)]
+    columns += [
+        Column(head, right=True)
+        for head in (
+            "Leads",
+            "Never\ntouched",
+            "Self-rep.\nonly",
+            "Rejected\nunseen",
+            "Routed\ntwice+",
+        )
+    ]
+    rows = [
+        [one_line(name, _NAME), f"{tally.leads:,}", *(_share(tally, f.name) for f in FIGURES)]
+        for name, tally in parts
+    ]
+    return table(columns, rows)
 
 
 def _share(tally: Tally, name: str) -> str:

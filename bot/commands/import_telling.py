@@ -14,10 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
-
+from bot.commands.tables import Column, ProgressLine, table
 from bot.commands.wording import counted, one_line, printable
 from bot.domain.past import ImportMode, ImportRow
 from storage.imports import ImportRun
@@ -40,15 +37,14 @@ class Bar:
     line: int = 0
     began: float = field(default_factory=time.monotonic)
     _said: float = 0.0
-    _drawn: tuple[Progress, TaskID] | None = None
+    _drawn: ProgressLine | None = None
 
     def move(self, records: int, line: int) -> None:
         """So many records more, the last of them at `line`."""
         self.records += records
         self.line = line
         if self._drawn is not None:
-            progress, task = self._drawn
-            progress.update(task, completed=line, told=self.told())
+            self._drawn.draw(line, self.lines, self.told())
         elif self.seconds - self._said >= PLAIN_EVERY:
             self._said = self.seconds
             print(f"baton: {self.told()}", file=sys.stderr, flush=True)
@@ -69,15 +65,16 @@ class Bar:
 @contextmanager
 def shown(lines: int) -> Iterator[Bar]:
     """A bar while the import runs. It goes when the import is over: the summary stays."""
-    console = Console(stderr=True)
-    bar = Bar(lines)
-    if not console.is_terminal:
+    bar, drawn = Bar(lines), ProgressLine()
+    if not drawn.is_seen:
         yield bar
         return
-    columns = (BarColumn(), TextColumn("{task.fields[told]}"))
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar._drawn = (progress, progress.add_task("", total=lines, told="beginning"))
+    bar._drawn = drawn
+    drawn.draw(0, lines, "beginning")
+    try:
         yield bar
+    finally:
+        drawn.clear()
 
 
 def rate(records: int, seconds: float) -> str:
@@ -134,14 +131,9 @@ def print_first_rows(rows: Sequence[ImportRow], mode: ImportMode, zone: tzinfo) 
         for name, value in _fields_of(row, mode, zone):
             if value not in ("", "0"):
                 fields.setdefault(name, [""] * len(rows))[place] = one_line(value, CELL)
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    table.add_column("field", no_wrap=True)
-    for row in rows:
-        table.add_column(f"line {row.line}", overflow="ellipsis", no_wrap=True)
-    for name, cells in list(fields.items())[:MOST_FIELDS]:
-        table.add_row(_plain(name), *map(_plain, cells))
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 200)
-    console.print(table)
+    columns = [Column("field"), *(Column(f"line {row.line}", most=CELL) for row in rows)]
+    shown = [[name, *cells] for name, cells in list(fields.items())[:MOST_FIELDS]]
+    print(table(columns, shown, gap=1))
 
 
 def _fields_of(row: ImportRow, mode: ImportMode, zone: tzinfo) -> Iterator[tuple[str, str]]:
@@ -165,11 +157,6 @@ def _shown(value: object, zone: tzinfo) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(zone):%Y-%m-%d %H:%M %Z}"
     return str(value)
-
-
-def _plain(text: str) -> str:
-    """rich takes square brackets for colours."""
-    return text.replace("[", r"\[")
 
 
 def _span(seconds: float) -> str:

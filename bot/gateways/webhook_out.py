@@ -1,4 +1,4 @@
-"""One signed POST to the webhook receiver, and what came of it. The one module that imports httpx.
+"""One signed POST to the webhook receiver (or a bare GET), and what came of it. The one module that imports httpx.
 
 Standard Webhooks: `webhook-id` (stable over retries), `webhook-timestamp` (this try's), `webhook-signature`. Success is
 2xx and nothing else. The transport is used without a client around it: nothing follows redirects, keeps cookies, reads
@@ -72,20 +72,18 @@ def resolve_by_system(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-class WebhookReceiver:
-    """The receiver at one address. Make it within the loop that uses it; `close()` it in the end."""
+class Caller:
+    """Calls one address. Make it within the loop that uses it; `close()` it in the end."""
 
     def __init__(
         self,
         url: str,
-        secret: str,
         *,
         limits: Limits | None = None,
         trust: ssl.SSLContext | None = None,
         resolve: Resolve = resolve_by_system,
     ) -> None:
         self._target = _target_of(url)
-        self._webhook = Webhook(secret)
         self._limits = limits or Limits()
         self._resolve = resolve
         # Of its own: name servers that hang must not keep Slack's look-ups waiting.
@@ -102,23 +100,24 @@ class WebhookReceiver:
         """The address without path and query."""
         return self._target.shown
 
-    async def post(self, message_id: str, event: Mapping[str, Any], at: datetime) -> Answer:
-        """Send one event, signed at `at` (real time). Never raises, and never takes longer than its limits."""
-        body = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    async def get(self, at: datetime) -> Answer:
+        """Ask for the address, without a body. As `post`: never raises, never takes longer than its limits."""
+        return await self._try("GET", b"", {}, at)
+
+    async def _try(
+        self, method: str, body: bytes, headers: Mapping[str, str], at: datetime
+    ) -> Answer:
         headers = {
             "Host": self._target.shown.partition("://")[2],
-            "Content-Type": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": "Baton-Webhook/1",
-            "webhook-id": message_id,
-            "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": self._webhook.sign(message_id, at.astimezone(UTC), body),
+            **headers,
         }
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
             async with asyncio.timeout(self._limits.total) as whole:
-                answer = await self._call(body.encode(), headers, at, whole)
+                answer = await self._call(method, body, headers, at, whole)
         except _Failed as failed:
             answer = Answer(failed.code, failed.said)
         except TimeoutError:
@@ -140,12 +139,17 @@ class WebhookReceiver:
         await self._transport.aclose()
 
     async def _call(
-        self, body: bytes, headers: Mapping[str, str], at: datetime, whole: asyncio.Timeout
+        self,
+        method: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        at: datetime,
+        whole: asyncio.Timeout,
     ) -> Answer:
         failed: _Failed | None = None
         for address in (await self._addresses())[:MOST_ADDRESSES]:
             try:
-                response = await self._call_at(address, body, headers)
+                response = await self._call_at(address, method, body, headers)
             except httpx.ConnectError as error:
                 failed = _no_connection(self.shown, error)
                 if failed.code == "tls":
@@ -186,13 +190,13 @@ class WebhookReceiver:
         return allowed
 
     async def _call_at(
-        self, address: Address, body: bytes, headers: Mapping[str, str]
+        self, address: Address, method: str, body: bytes, headers: Mapping[str, str]
     ) -> httpx.Response:
         """Connect to this very address; the certificate must be that of the name."""
         target = self._target
         host = f"[{address}]" if address.version == 6 else str(address)
         request = httpx.Request(
-            "POST",
+            method,
             f"{target.scheme}://{host}:{target.port}{target.path}",
             headers=headers,
             content=body,
@@ -226,6 +230,33 @@ class WebhookReceiver:
             said += ", with a web page instead of a plain answer"
         wait = retry_after(response.headers.get("retry-after", ""), at)
         return Answer(f"http_{status}", f"{said}.", status, wait, page)
+
+
+class WebhookReceiver(Caller):
+    """The receiver of signed events at one address."""
+
+    def __init__(
+        self,
+        url: str,
+        secret: str,
+        *,
+        limits: Limits | None = None,
+        trust: ssl.SSLContext | None = None,
+        resolve: Resolve = resolve_by_system,
+    ) -> None:
+        super().__init__(url, limits=limits, trust=trust, resolve=resolve)
+        self._webhook = Webhook(secret)
+
+    async def post(self, message_id: str, event: Mapping[str, Any], at: datetime) -> Answer:
+        """Send one event, signed at `at` (real time). Never raises, and never takes longer than its limits."""
+        body = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": self._webhook.sign(message_id, at.astimezone(UTC), body),
+        }
+        return await self._try("POST", body.encode(), headers, at)
 
 
 def key_of(url: str) -> str:

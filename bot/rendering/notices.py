@@ -81,6 +81,20 @@ def render_import_notice(view: ImportNotice) -> Message:
     return message(title + where, [rich_text(lines(line(bold(title), where)))])
 
 
+def render_erased() -> Message:
+    """What a message about an erased person says from then on."""
+    return _gone("[erased]")
+
+
+def render_purged() -> Message:
+    """The same, by retention."""
+    return _gone("[no longer kept]")
+
+
+def _gone(text: str) -> Message:
+    return message(text, [rich_text(lines(line(text)))])
+
+
 def render_news_line(view: NewsLine) -> Message:
     """In the owner's thread: `Jana Novak just opened the pricing page for the third time.`"""
     who = bold(wording.person(view.lead))
