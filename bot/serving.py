@@ -9,28 +9,43 @@ import asyncio
 import errno
 import fcntl
 import logging
+import os
 import signal
 import socket
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from pydantic import SecretStr
 from starlette.types import ASGIApp
 
-from bot.clock import Clock
+from bot.clock import Clock, SteadyTime
 from bot.logs import configure_logging
+from bot.services.back_up import Nightly
+from bot.services.keep_house import Housekeeping
+from bot.services.keep_room import Room
 from bot.services.runtime import Runtime
 from bot.settings import Settings
 from bot.wiring import House, SlackAccess, open_runtime
 from storage.database import Database
-from storage.schema import migrate, require_head
+from storage.reserves import reserve_of
+from storage.schema import migrate, require_fit
 
 log = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 20
+Leave = Callable[[], Coroutine[Any, Any, None]]
+
+#: Seconds from a signal: requests and sends in flight get the first, whatever hangs is cut off after the last. What is
+#: cut off then is as safe as after a kill, and comes back later.
+GRACE = 8
+DRAIN_SECONDS = 18
+#: Who stops a whole group of processes signals some of them twice.
+SAME_SIGNAL = 0.5
 
 
 class CannotServe(Exception):
@@ -97,8 +112,17 @@ def _sockets(host: str, port: int) -> Iterator[socket.socket]:
         yield one
 
 
-def run_server(app: ASGIApp, sockets: list[socket.socket], *, date_header: bool = True) -> int:
-    """Serve until a signal; requests and sends in flight get time to end."""
+def run_server(
+    app: ASGIApp,
+    sockets: list[socket.socket],
+    *,
+    date_header: bool = True,
+    leave: Leave | None = None,
+) -> int:
+    """Serve until a signal; requests and sends in flight get time to end. A second signal ends at once.
+
+    `leave`: told of the signal, beside the requests that still run; must take up no more work.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -106,16 +130,60 @@ def run_server(app: ASGIApp, sockets: list[socket.socket], *, date_header: bool 
         date_header=date_header,
         access_log=False,
         lifespan="on",
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=30,
         limit_concurrency=1000,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, leave)
     # uvicorn shuts down in order, then raises the signal once more: to whoever started us that looks like a crash.
     signal.signal(signal.SIGTERM, _leave)
-    asyncio.run(server.serve(sockets))
+    # uvicorn's own choice: uvloop, where it is installed.
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets))
     return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, that leaves its work at once, not after the last request, and for certain."""
+
+    def __init__(self, config: uvicorn.Config, leave: Leave | None) -> None:
+        super().__init__(config)
+        self._on_leave = leave
+        self._asked_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal begins the end, a second one is it."""
+        now = time.monotonic()
+        if self._asked_at is None:
+            self._asked_at = now
+            last = threading.Timer(DRAIN_SECONDS, _cut_off)
+            last.daemon = True
+            last.start()
+            super().handle_exit(sig, frame)
+        elif now - self._asked_at > SAME_SIGNAL:
+            os._exit(128 + sig)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's."""
+        leaving = asyncio.create_task(self._on_leave()) if self._on_leave is not None else None
+        closing = asyncio.create_task(self._close_idle())
+        await super().shutdown(sockets)
+        closing.cancel()
+        await asyncio.gather(closing, *([leaving] if leaving else []), return_exceptions=True)
+
+    async def _close_idle(self) -> None:
+        """uvicorn closes idle connections once. One that was accepted in that very moment would keep us for `GRACE`."""
+        while True:
+            await asyncio.sleep(0.1)
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
+
+
+def _cut_off() -> None:
+    """Something hangs: a call, a thread, the database. All that was acknowledged is committed."""
+    log.error("cut off after %d s: what was in flight is taken up again later", DRAIN_SECONDS)
+    os._exit(0)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
@@ -152,7 +220,7 @@ def _shared_database(settings: Settings) -> Database:
 
 def _serve(settings: Settings, database: Database, command: str, *, web: bool, worker: bool) -> int:
     configure_logging()
-    require_head(database)
+    require_fit(database)
     token = settings.slack_bot_token
     if token is None:
         raise CannotServe(
@@ -168,9 +236,25 @@ def _serve(settings: Settings, database: Database, command: str, *, web: bool, w
         runtime = make_runtime(settings, database)
         try:
             house = House(settings, runtime, access, web=web, worker=worker)
-            return run_server(house.asgi, sockets)
+            house.look_after(housekeeping_of(settings, runtime, house, worker=worker))
+            return run_server(house.asgi, sockets, leave=house.leave)
         finally:
             runtime.close()
+
+
+def housekeeping_of(
+    settings: Settings, runtime: Runtime, house: House, *, worker: bool
+) -> Housekeeping:
+    """What this process looks after: every one its tables and the disk, a worker the nightly backup."""
+    database = runtime.database
+    nightly = None
+    if worker and settings.backups is not None:
+        nightly = Nightly(
+            database, runtime.clock, settings.backups, lambda: runtime.agreement.timezone
+        )
+    return Housekeeping(
+        runtime, room=Room(database, reserve_of(database)), nightly=nightly, leave=house.leave
+    )
 
 
 def make_runtime(settings: Settings, database: Database, *, movable_clock: bool = False) -> Runtime:
@@ -179,4 +263,4 @@ def make_runtime(settings: Settings, database: Database, *, movable_clock: bool 
         text = settings.playbook.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CannotServe(f"{settings.playbook} cannot be read: {error}") from None
-    return open_runtime(database, Clock(), text, movable_clock=movable_clock)
+    return open_runtime(database, Clock(SteadyTime()), text, movable_clock=movable_clock)
