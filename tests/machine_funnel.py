@@ -34,6 +34,7 @@ reoffer         marketing  offered                                 offered
 exhaust         system     received|scrub|offered                  review
 resolve         marketing  review                                  offered|nurturing|disqualified
 disqualify      marketing  scrub|nurturing                         disqualified
+disqualify      system     received|scrub|offered|accepted|working|qualified|review|nurturing  disqualified
 disqualify      crm        received|scrub|offered|accepted|working|qualified|review|nurturing  disqualified
 wake            system     nurturing|lost|disqualified             received
 end_test        system     received|scrub|offered|accepted|working|qualified|review|nurturing  disqualified

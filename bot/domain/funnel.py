@@ -172,6 +172,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     _row(Action.DISQUALIFY, {_S.SCRUB, _S.NURTURING}, {Actor.MARKETING}, {_S.DISQUALIFIED}),
     _row(Action.DISQUALIFY, set(OPEN), {Actor.CRM}, {_S.DISQUALIFIED}),
+    # Erased on request: whoever holds it, and whatever it waits for.
+    _row(Action.DISQUALIFY, set(OPEN), {Actor.SYSTEM}, {_S.DISQUALIFIED}),
     _row(Action.WAKE, {_S.NURTURING, _S.LOST, _S.DISQUALIFIED}, {Actor.SYSTEM}, {_S.RECEIVED}),
     # Leads of kind `test` only: what would hand them on ends them.
     _row(Action.END_TEST, set(OPEN), {Actor.SYSTEM}, {_S.DISQUALIFIED}),

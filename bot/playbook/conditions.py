@@ -47,6 +47,8 @@ _QUOTED = re.compile(
     re.DOTALL,
 )
 _STRING = r"""(?:"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
+#: What an error of the engine quotes.
+_IN_QUOTES = re.compile(r"'([^']*)'")
 #: `row["x"]`, `row.x`, or `row` in any other use, outside of quoted text.
 _ROW = re.compile(
     _QUOTED.pattern
@@ -129,6 +131,14 @@ def rule_input(facts: LeadFacts, score: int = 0) -> RuleInput:
     return RuleInput(facts, score, cel.Context(values))
 
 
+def with_score(given: RuleInput, score: int) -> RuleInput:
+    """The same lead now that its score is known; `given` is used up. A new context costs more than most rules."""
+    if not isinstance(given.context, cel.Context):
+        return rule_input(given.facts, score)
+    given.context.update({"score": _int(score)})
+    return RuleInput(given.facts, score, given.context)
+
+
 def _condition(program: cel.Program, source: str) -> Condition:
     def condition(given: RuleInput) -> bool:
         context = given.context
@@ -139,7 +149,7 @@ def _condition(program: cel.Program, source: str) -> Condition:
         except (
             Exception
         ) as error:  # the engine's own kinds are KeyError, TypeError, RuntimeError and more
-            raise RuleFault(f"{shown(source)}: {_reason(error)}") from error
+            raise RuleFault(f"{shown(source)}: {_reason(error, source)}") from error
         if not isinstance(result, bool):
             raise RuleFault(f"{shown(source)}: is neither true nor false for this lead")
         return result
@@ -178,7 +188,7 @@ def _rehearse(program: cel.Program) -> None:
     try:
         result = program.execute(rule_input(LeadFacts("", "")).context)
     except TypeError as error:
-        raise ConditionFault(_reason(error)) from error
+        raise ConditionFault(_reason(error, "")) from error
     except RuntimeError as error:
         if "regex" in str(error):
             raise ConditionFault("`matches` has a pattern that is no regular expression") from error
@@ -209,13 +219,20 @@ def _syntax(source: str, message: str) -> str:
     return f"cannot be read at its character {found.group(2)}: {detail[:120]}"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, source: str) -> str:
+    """Why, in words of ours or of the condition: what a lead said stands in no journal."""
     if isinstance(error, KeyError):
         key = str(error.args[0]) if error.args else ""
+        if key not in source:
+            return "a key that the lead names is absent; ask has(…) first"
         return f"`{key}` is absent; ask has(…) first"
     if isinstance(error, TypeError):
         return "compares or joins things of different kinds (text and number?)"
-    return " ".join(str(error).split())[:160] or type(error).__name__
+    text = " ".join(str(error).split())
+    if "regex" in text:
+        return "has a pattern that is no regular expression"
+    kept = _IN_QUOTES.sub(lambda m: m[0] if m[1] in source else "'…'", text)
+    return kept[:160] or type(error).__name__
 
 
 def _text(value: object) -> str:

@@ -26,6 +26,7 @@ STATUS_CHANGED = "lead.status_changed"
 OWNER_CHANGED = "lead.owner_changed"
 DETAILS_CHANGED = "lead.details_changed"
 SUPPRESSION_CHANGED = "lead.suppression_changed"
+ERASED = "lead.erased"
 
 #: Journal kinds about a touch, and what they are called outside.
 _TOUCHES = {
@@ -36,6 +37,7 @@ _TOUCHES = {
     "touch_withdrawn": "lead.touch_withdrawn",
 }
 _SUPPRESSIONS = frozenset({"suppressed", "suppression"})
+_ERASURE = "erased"
 #: A reason belongs to the statuses it explains; elsewhere `leads.reason` is what was said some time ago.
 _EXPLAINED = frozenset({Status.REVIEW, Status.NURTURING, Status.DISQUALIFIED})
 
@@ -62,7 +64,7 @@ def tell(
     Without a receiver nothing is kept: whoever connects a CRM later begins with what happens then. Imported history
     and `[TEST]` leads are in no CRM's interest.
     """
-    if not work.tells_crm or not (change or kind in _TOUCHES or kind in _SUPPRESSIONS):
+    if not is_told(work, kind, change):
         return False
     lead = leads.read_lead(work.conn, lead_id)
     if lead is None or lead.kind != "live":
@@ -73,6 +75,8 @@ def tell(
     was = change.before if change is not None else lead
     if kind in _TOUCHES:
         event, changed = _TOUCHES[kind], ["touch"]
+    elif kind == _ERASURE:
+        event, changed = ERASED, ["erased"]
     elif kind in _SUPPRESSIONS:
         event, changed = SUPPRESSION_CHANGED, ["suppressed"]
     else:
@@ -116,6 +120,13 @@ def tell(
     )
 
 
+def is_told(work: Work, kind: str, change: Change | None) -> bool:
+    """Whether a receiver is told of such an entry."""
+    return work.tells_crm and (
+        change is not None or kind in _TOUCHES or kind in _SUPPRESSIONS or kind == _ERASURE
+    )
+
+
 def payload(work: Work, row: OutboxRow) -> dict[str, Any] | None:
     """The JSON of a row; None when the lead is gone."""
     lead = leads.read_lead(work.conn, row.lead_id) if row.lead_id is not None else None
@@ -136,6 +147,7 @@ def payload(work: Work, row: OutboxRow) -> dict[str, Any] | None:
                 "keys": [
                     {"source": source, "external_id": external_id}
                     for source, external_id in leads.list_keys(work.conn, lead.id)
+                    if lead.erased_at is None
                 ],
                 "email": lead.email or None,
             },

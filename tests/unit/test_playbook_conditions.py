@@ -174,3 +174,15 @@ def test_the_conditions_in_the_guide_are_true_examples() -> None:
         compile_condition(source)
     named = guide.split("Names: ")[1].split("What is absent")[0]
     assert set(re.findall(r"`([a-z_]+)`", named)) - {"scoring"} == NAMES - {"extra"}
+
+
+@pytest.mark.parametrize(
+    "source", ["extra[message] == 1", "message.matches(email)", "int(message) > 3"]
+)
+def test_a_fault_says_nothing_that_the_lead_said(source: str) -> None:
+    facts = LeadFacts(
+        source="web", external_id="1", message="kanari 4711", email="kanari(@x.example"
+    )
+    with pytest.raises(RuleFault) as fault:
+        compile_condition(source)(rule_input(facts))
+    assert "kanari" not in str(fault.value)
