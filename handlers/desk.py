@@ -16,6 +16,7 @@ from bot.rendering.modals import render_notice_modal
 from bot.rendering.replies import refusal_text, render_reply
 from bot.rendering.views import Reader
 from bot.services import answer_queries
+from bot.services.meter import Seen
 from bot.services.runtime import Runtime
 from bot.services.work import Member, Work
 
@@ -73,6 +74,7 @@ def member_of(work: Work, slack_user: str) -> Member | None:
 
 def sentence_of(refusal: Refusal, work: Work, actor: Member | None) -> str:
     """A refusal in words, in the reader's zone."""
+    work.meter.see(Seen.REFUSED, 1, refusal.code)
     if refusal.sentence:
         return refusal.sentence
     zone = actor.zone if actor is not None else str(work.agreement.calendar.zone)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from storage.models import Clocks, Leads, Timers
-from storage.rows import as_row, insert_all_new, insert_if_new, insert_returning, table_of
+from storage.prepared import Prepared, Reading, among, change_row, unindexed
+from storage.rows import as_row, insert, insert_all_new, insert_if_new, is_among, table_of
 
 _clocks = table_of(Clocks)
 _timers = table_of(Timers)
@@ -57,9 +58,69 @@ class TimerRow:
     attempts: int
 
 
+_OF_LEAD: Reading[ClockRow] = Reading(
+    ClockRow,
+    _clocks,
+    lambda _dialect, columns: (
+        select(*columns).where(_clocks.c.lead_id == bindparam("lead")).order_by(_clocks.c.id)
+    ),
+)
+_RUNNING: Reading[ClockRow] = Reading(
+    ClockRow,
+    _clocks,
+    lambda _dialect, columns: (
+        select(*columns)
+        .where(_clocks.c.lead_id == bindparam("lead"), _clocks.c.ended_at.is_(None))
+        .order_by(_clocks.c.id)
+    ),
+)
+_BY_IDS: Reading[ClockRow] = Reading(
+    ClockRow,
+    _clocks,
+    lambda dialect, columns: select(*columns).where(among(dialect, _clocks.c.id, "clocks")),
+)
+_OF_LEADS: Reading[ClockRow] = Reading(
+    ClockRow,
+    _clocks,
+    lambda dialect, columns: (
+        select(*columns).where(among(dialect, _clocks.c.lead_id, "leads")).order_by(_clocks.c.id)
+    ),
+)
+_DUE_OF: Reading[TimerRow] = Reading(
+    TimerRow,
+    _timers,
+    lambda dialect, columns: (
+        select(*columns)
+        .where(
+            among(dialect, _timers.c.lead_id, "leads"),
+            _timers.c.state == "armed",
+            _timers.c.due_at <= bindparam("now", type_=_timers.c.due_at.type),
+        )
+        .order_by(_timers.c.due_at, _timers.c.id)
+    ),
+)
+_DISARM = Prepared(
+    lambda dialect: (
+        _timers.update()
+        .where(
+            _timers.c.subject_kind == "clock",
+            among(dialect, _timers.c.subject_id, "clocks"),
+            unindexed(dialect, _timers.c.state) == "armed",
+        )
+        .values(state="cancelled")
+    )
+)
+
+
+#: What a clock has that was just started.
+_NEW_CLOCK: dict[str, Any] = {
+    "breached_at": None, "ended_at": None, "outcome": "", "taken_seconds": None, "excused": False,
+}  # fmt: skip
+
+
 def insert_clock(conn: Connection, **values: Any) -> ClockRow:
     """Start a clock. The caller has made sure that none of the kind runs for the lead."""
-    return as_row(ClockRow, insert_returning(conn, _clocks, **values))
+    return ClockRow(id=insert(conn, _clocks, **values), **{**_NEW_CLOCK, **values})
 
 
 def read_clock(conn: Connection, clock_id: int) -> ClockRow | None:
@@ -68,12 +129,22 @@ def read_clock(conn: Connection, clock_id: int) -> ClockRow | None:
     return as_row(ClockRow, row) if row is not None else None
 
 
+def read_clocks(conn: Connection, clock_ids: Collection[int]) -> dict[int, ClockRow]:
+    """Several clocks, by id."""
+    return {clock.id: clock for clock in _BY_IDS.all(conn, {"clocks": list(clock_ids)})}
+
+
 def list_clocks(conn: Connection, lead_id: int, *, running: bool = False) -> list[ClockRow]:
     """Clocks of a lead, oldest first; only those that run when asked."""
-    query = select(_clocks).where(_clocks.c.lead_id == lead_id)
-    if running:
-        query = query.where(_clocks.c.ended_at.is_(None))
-    return [as_row(ClockRow, row) for row in conn.execute(query.order_by(_clocks.c.id))]
+    return (_RUNNING if running else _OF_LEAD).all(conn, {"lead": lead_id})
+
+
+def list_of_leads(conn: Connection, lead_ids: Sequence[int]) -> dict[int, list[ClockRow]]:
+    """Clocks of several leads, by lead, oldest first."""
+    found: dict[int, list[ClockRow]] = {}
+    for clock in _OF_LEADS.all(conn, {"leads": list(lead_ids)}):
+        found.setdefault(clock.lead_id, []).append(clock)
+    return found
 
 
 def list_running_of(conn: Connection, lead_ids: Sequence[int]) -> list[ClockRow]:
@@ -92,10 +163,7 @@ def list_all_running(conn: Connection) -> list[ClockRow]:
 
 def save_clock(conn: Connection, clock_id: int, **changes: Any) -> ClockRow:
     """Change a clock of a locked lead."""
-    row = conn.execute(
-        _clocks.update().where(_clocks.c.id == clock_id).values(**changes).returning(*_clocks.c)
-    ).one()
-    return as_row(ClockRow, row)
+    return change_row(conn, _clocks, ClockRow, clock_id, changes)
 
 
 def arm_timer(
@@ -122,24 +190,35 @@ def arm_timer(
     )
 
 
-def arm_timers(
-    conn: Connection,
+def timer_rows(
     *,
     lead_id: int,
     subject_kind: str,
     subject_id: int,
     generation: int,
     steps: Sequence[tuple[str, datetime]],
-) -> None:
-    """Arm the timers of several steps (name, due at) at once; those armed before stay as they are."""
+) -> list[dict[str, Any]]:
+    """The timers of several steps (name, due at), still to be armed."""
     fixed = {
         "lead_id": lead_id,
         "subject_kind": subject_kind,
         "subject_id": subject_id,
         "generation": generation,
         "state": "armed",
+        "attempts": 0,
     }
-    insert_all_new(conn, _timers, [{**fixed, "step": name, "due_at": at} for name, at in steps])
+    return [{**fixed, "step": name, "due_at": at} for name, at in steps]
+
+
+def arm_timers(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Arm timers; those armed before stay as they are."""
+    insert_all_new(conn, _timers, rows)
+
+
+def disarm(conn: Connection, clock_ids: Collection[int]) -> None:
+    """Cancel all armed timers of these clocks."""
+    if clock_ids:
+        _DISARM.run(conn, {"clocks": list(clock_ids)})
 
 
 def cancel_timers(
@@ -159,59 +238,64 @@ def cancel_timers(
 
 
 def claim_due_timers(conn: Connection, now: datetime, limit: int = 100) -> list[TimerRow]:
-    """Due timers, oldest first, their leads locked. On PostgreSQL leads that others work on are skipped.
+    """Of the leads of the timers that are due, oldest first, all timers that are due; the leads are locked. On
+    PostgreSQL leads that others work on are skipped.
 
-    Lock order: the lead row, never the timer row (clicks lock the lead too); timers without a lead lock
-    themselves. On SQLite the writer is alone and the clause compiles to nothing.
+    `limit` bounds the timers that are looked for; a lead's others come with it: superseding needs the whole picture.
+    Lock order: the lead row, never the timer row (clicks lock the lead too). On SQLite the writer is alone and the
+    clause compiles to nothing.
     """
-    due = [_timers.c.state == "armed", _timers.c.due_at <= now]
-    with_lead = (
-        select(_timers)
+    first = (
+        select(_timers.c.lead_id)
         .join(_leads, _leads.c.id == _timers.c.lead_id)
-        .where(*due)
+        .where(_timers.c.state == "armed", _timers.c.due_at <= now)
         .order_by(_timers.c.due_at, _timers.c.id)
         .limit(limit)
         .with_for_update(of=_leads, skip_locked=True)
     )
-    found = [as_row(TimerRow, row) for row in conn.execute(with_lead)]
-    if len(found) < limit:
-        alone = (
-            select(_timers)
-            .where(*due, _timers.c.lead_id.is_(None))
-            .order_by(_timers.c.due_at, _timers.c.id)
-            .limit(limit - len(found))
-            .with_for_update(skip_locked=True)
-        )
-        found += [as_row(TimerRow, row) for row in conn.execute(alone)]
-    # Between the claim's snapshot and its lock another worker may have fired the timer and committed:
-    # read the states again, now that the leads are ours.
-    still = set(
-        conn.execute(
-            select(_timers.c.id).where(
-                _timers.c.id.in_([t.id for t in found]), _timers.c.state == "armed"
-            )
-        ).scalars()
-    )
-    return [t for t in found if t.id in still]
+    order = {lead_id: n for n, lead_id in enumerate(dict.fromkeys(conn.execute(first).scalars()))}
+    if not order:
+        return []
+    # Between the claim's snapshot and its lock another worker may have fired a timer and committed: the timers are
+    # read when the leads are ours.
+    due = _DUE_OF.all(conn, {"leads": list(order), "now": now})
+    return sorted(due, key=lambda t: order[t.lead_id or 0])
 
 
 def settle_timer(conn: Connection, timer_id: int, state: str, now: datetime) -> bool:
     """Mark a timer fired, superseded or parked. False when somebody else did already."""
-    result = conn.execute(
+    return settle_timers(conn, [timer_id], state, now) == 1
+
+
+def settle_timers(conn: Connection, timer_ids: Collection[int], state: str, now: datetime) -> int:
+    """Mark timers fired, superseded or parked; how many were still armed."""
+    if not timer_ids:
+        return 0
+    return conn.execute(
         _timers.update()
-        .where(_timers.c.id == timer_id, _timers.c.state == "armed")
+        .where(is_among(conn, _timers.c.id, timer_ids), _timers.c.state == "armed")
         .values(state=state, fired_at=now)
-    )
-    return result.rowcount == 1
+    ).rowcount
 
 
-def supersede_taken(conn: Connection, timer_id: int) -> None:
-    """A timer that was taken to fire turned out to be needless: something higher of the same batch spoke."""
-    conn.execute(
-        _timers.update()
-        .where(_timers.c.id == timer_id, _timers.c.state == "fired")
-        .values(state="superseded")
-    )
+def supersede_taken(conn: Connection, timer_ids: Collection[int]) -> None:
+    """Timers that were taken to fire turned out to be needless: something higher of the same batch spoke."""
+    if timer_ids:
+        conn.execute(
+            _timers.update()
+            .where(is_among(conn, _timers.c.id, timer_ids), _timers.c.state == "fired")
+            .values(state="superseded")
+        )
+
+
+def mark_breached(conn: Connection, clock_ids: Collection[int]) -> None:
+    """Clocks of locked leads ran out, at the time they were due."""
+    if clock_ids:
+        conn.execute(
+            _clocks.update()
+            .where(is_among(conn, _clocks.c.id, clock_ids), _clocks.c.breached_at.is_(None))
+            .values(breached_at=_clocks.c.due_at)
+        )
 
 
 def count_attempt(conn: Connection, timer_id: int, again_at: datetime) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, text
+from sqlalchemy import Connection, and_, func, select, text
 
 from bot.domain.funnel import TERMINAL
 from storage.database import Database
@@ -77,7 +77,10 @@ def try_writing(database: Database) -> None:
 def list_beats(conn: Connection) -> list[tuple[str, datetime]]:
     """(worker, when it last ticked), the newest first."""
     rows = conn.execute(
-        select(_beats.c.worker, _beats.c.ticked_at).order_by(_beats.c.ticked_at.desc()).limit(20)
+        select(_beats.c.worker, _beats.c.ticked_at)
+        .where(_beats.c.role != "web")  # it fires nothing
+        .order_by(_beats.c.ticked_at.desc())
+        .limit(20)
     )
     return [(str(worker), at) for worker, at in rows]
 
@@ -107,7 +110,7 @@ def read_backlog(conn: Connection, now: datetime, real: datetime) -> Backlog:
     ready = and_(
         _outbox.c.way == "slack",
         _outbox.c.show_at <= now,
-        or_(_outbox.c.state == "sending", _outbox.c.state == "pending"),
+        _outbox.c.state.in_(("pending", "sending", "doubt")),
     )
     due, oldest = conn.execute(select(func.count(), func.min(_outbox.c.show_at)).where(ready)).one()
     since = datetime.fromtimestamp(real.timestamp() - 7 * 86_400, tz=real.tzinfo)

@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, func, select, text
-from sqlalchemy.sql.schema import ScalarElementColumnDefault
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from bot.domain.funnel import Status
 from bot.domain.past import Past
-from storage.copying import copy_rows, insert_named_leads
+from storage.arrivals import reserve_lead_ids, write_rows
+from storage.copying import insert_named_leads
 from storage.leads import FACT_NAMES, LeadRow, fact_values
 from storage.models import Journal, LeadKeys, Leads
 from storage.models_intake import Histories, ImportFaults, Imports
-from storage.rows import as_row, insert_all_new, insert_if_new, table_of
+from storage.rows import as_row, blank_of, insert_all_new, insert_if_new, table_of
 
 _imports = table_of(Imports)
 _faults = table_of(ImportFaults)
@@ -39,20 +39,7 @@ _COUNTS = ("accepted", "updated", "duplicate", "refused")
 _PAST = ("owner", "team", "touches", "self_reported", "routed", "rejected")
 
 
-def _scalar_defaults(table: Table) -> dict[str, Any]:
-    """What a row holds where nobody says anything; the columns that must be given are left out."""
-    found: dict[str, Any] = {}
-    for column in table.columns:
-        if column.primary_key:
-            continue
-        if isinstance(column.default, ScalarElementColumnDefault):
-            found[column.name] = column.default.arg
-        elif column.nullable:
-            found[column.name] = None
-    return found
-
-
-_BLANK = _scalar_defaults(_leads)
+_BLANK = blank_of(_leads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +232,7 @@ def insert_leads(conn: Connection, new: Sequence[NewLead], *, at: datetime) -> l
     """
     if not new:
         return []
-    ids = _reserve_ids(conn, len(new))
+    ids = reserve_lead_ids(conn, len(new))
     began = {"arrived_at": at, "status_at": at}
     rows = [
         {**_BLANK, **began, **lead.values, "id": lead_id, "journal_seq": len(lead.entries)}
@@ -265,8 +252,12 @@ def insert_leads(conn: Connection, new: Sequence[NewLead], *, at: datetime) -> l
     else:
         written = insert_named_leads(conn, _leads, _keys, rows)
     kept = [(i, lead) for i, lead in zip(ids, new, strict=True) if i in written]
-    _write(conn, _histories, [_history(i, lead.past) for i, lead in kept if lead.past is not None])
-    _write(conn, _journal, [row for i, lead in kept for row in _entries(i, 0, lead.entries, at)])
+    write_rows(
+        conn, _histories, [_history(i, lead.past) for i, lead in kept if lead.past is not None]
+    )
+    write_rows(
+        conn, _journal, [row for i, lead in kept for row in _entries(i, 0, lead.entries, at)]
+    )
     return [i if i in written else None for i in ids]
 
 
@@ -300,7 +291,7 @@ def save_told(
         for known, entries in changed
         for row in _entries(known.lead.id, known.journal_seq, entries, at)
     ]
-    _write(conn, _journal, rows)
+    write_rows(conn, _journal, rows)
 
 
 #: What an import may say anew of a lead that it told before, beside the facts.
@@ -347,27 +338,3 @@ def _entries(
         }
         for n, (kind, data) in enumerate(entries, start=1)
     ]
-
-
-def _write(conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    if conn.dialect.name == "sqlite":
-        conn.execute(table.insert(), [dict(row) for row in rows])
-    else:
-        copy_rows(conn, table, rows)
-
-
-def _reserve_ids(conn: Connection, many: int) -> list[int]:
-    """So many numbers for leads that nobody else gets."""
-    if conn.dialect.name == "sqlite":
-        # We hold the write lock, and SQLite itself would take the next ones.
-        last = int(conn.execute(select(func.coalesce(func.max(_leads.c.id), 0))).scalar_one())
-        return list(range(last + 1, last + 1 + many))
-    numbers = conn.execute(
-        text(
-            "SELECT nextval(pg_get_serial_sequence('leads', 'id')) FROM generate_series(1, :many)"
-        ),
-        {"many": many},
-    )
-    return [int(number) for number in numbers.scalars()]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, select
+from sqlalchemy import Connection, and_, bindparam, exists, false, func, or_, select
 
 from bot.domain.findable import search_text
 from bot.domain.funnel import Status
 from bot.domain.lead import LeadFacts, is_personal_mailbox
 from storage.models import LeadKeys, Leads, Offers
+from storage.prepared import Reading, among
 from storage.rows import as_row, insert_if_new, table_of
 
 _leads = table_of(Leads)
@@ -24,6 +26,10 @@ FACT_NAMES = (
     "language", "employees", "industry", "message", "source_score", "campaign", "visits",
     "account_owner", "url",
 )  # fmt: skip
+
+
+#: What `open_cap` limits.
+_OPEN = (Status.OFFERED.value, Status.ACCEPTED.value, Status.WORKING.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,8 @@ class LeadRow:
     reviewer_id: int | None
     suppressed: bool
     waiting: bool
+    erased_at: datetime | None
+    purged_at: datetime | None
 
     @property
     def state(self) -> Status:
@@ -95,6 +103,37 @@ class LeadRow:
             occurred_at=self.occurred_at,
             extra=dict(self.extra),
         )
+
+
+# Built once: a click reads these, and building a statement costs more than running it.
+_BY_IDS: Reading[LeadRow] = Reading(
+    LeadRow, _leads, lambda dialect, columns: select(*columns).where(among(dialect, _leads.c.id, "leads"))
+)  # fmt: skip
+_READ: Reading[LeadRow] = Reading(
+    LeadRow,
+    _leads,
+    lambda _dialect, columns: select(*columns).where(_leads.c.id == bindparam("lead")),
+)
+_LOCK: Reading[LeadRow] = Reading(
+    LeadRow,
+    _leads,
+    lambda _dialect, columns: (
+        select(*columns).where(_leads.c.id == bindparam("lead")).with_for_update()
+    ),
+)
+#: Which lead an offer is about never changes: so it may be looked up before the lead is locked.
+_LOCK_OF_OFFER: Reading[LeadRow] = Reading(
+    LeadRow,
+    _leads,
+    lambda _dialect, columns: (
+        select(*columns)
+        .where(
+            _leads.c.id
+            == select(_offers.c.lead_id).where(_offers.c.id == bindparam("offer")).scalar_subquery()
+        )
+        .with_for_update(of=_leads)
+    ),
+)
 
 
 def fact_values(facts: LeadFacts) -> dict[str, Any]:
@@ -161,21 +200,24 @@ def insert_lead(
 
 def lock_lead(conn: Connection, lead_id: int) -> LeadRow | None:
     """The lead, locked until the transaction ends (PostgreSQL; on SQLite the writer is alone anyway)."""
-    row = conn.execute(select(_leads).where(_leads.c.id == lead_id).with_for_update()).one_or_none()
-    return as_row(LeadRow, row) if row is not None else None
+    return _LOCK.first(conn, {"lead": lead_id})
 
 
 def read_lead(conn: Connection, lead_id: int) -> LeadRow | None:
     """The lead, not locked."""
-    row = conn.execute(select(_leads).where(_leads.c.id == lead_id)).one_or_none()
-    return as_row(LeadRow, row) if row is not None else None
+    return _READ.first(conn, {"lead": lead_id})
 
 
 def lead_id_of_offer(conn: Connection, offer_id: str) -> int | None:
-    """The lead that an offer is about: read without a lock, so that the lead can be locked first."""
+    """The lead that an offer is about."""
     return conn.execute(
         select(_offers.c.lead_id).where(_offers.c.id == offer_id)
     ).scalar_one_or_none()
+
+
+def lock_lead_of_offer(conn: Connection, offer_id: str) -> LeadRow | None:
+    """`lock_lead` for the lead that an offer is about."""
+    return _LOCK_OF_OFFER.first(conn, {"offer": offer_id})
 
 
 def lead_id_of_review(conn: Connection, review_id: str) -> int | None:
@@ -202,39 +244,74 @@ def move_lead(
     `offer_id`: it must still be the current offer; `rep_id`: that offer must be held by this person;
     `review_id`: it must still be this stay in review. Whatever moves a lead ends its waiting for a free rep.
     """
-    guard = [_leads.c.id == lead.id, _leads.c.status.in_([s.value for s in sources])]
-    if offer_id is not None:
-        guard.append(_leads.c.current_offer_id == offer_id)
-    if rep_id is not None:
-        held = and_(
-            _offers.c.id == _leads.c.current_offer_id,
-            _offers.c.rep_id == rep_id,
-            _offers.c.state.in_(("open", "accepted")),
-        )
-        guard.append(exists().where(held))
-    if review_id is not None:
-        guard.append(_leads.c.review_id == review_id)
-    values: dict[str, Any] = dict(changes or {})
-    values["status"] = to.value
-    values["waiting"] = False
-    values["version"] = _leads.c.version + 1
+    values: dict[str, Any] = {**(changes or {}), "status": to.value, "waiting": False}
     if to.value != lead.status:
         values["status_at"] = now
-    row = conn.execute(
-        _leads.update().where(*guard).values(**values).returning(*_leads.c)
-    ).one_or_none()
-    return as_row(LeadRow, row) if row is not None else None
+    guard: dict[str, Any] = {"given_lead": lead.id}
+    for name, value in (("offer", offer_id), ("rep", rep_id), ("review", review_id)):
+        if value is not None:
+            guard[f"given_{name}"] = value
+    moving = _moving(tuple(sorted(s.value for s in sources)), frozenset(guard), tuple(values))
+    return moving.first(conn, {f"new_{name}": value for name, value in values.items()} | guard)
+
+
+@lru_cache(maxsize=256)
+def _moving(
+    sources: tuple[str, ...], guard: frozenset[str], names: tuple[str, ...]
+) -> Reading[LeadRow]:
+    """The guarded UPDATE that changes these columns, with these parameters in its guard."""
+    holds = [
+        _leads.c.id == bindparam("given_lead"),
+        or_(false(), *(_leads.c.status == source for source in sources)),
+    ]
+    if "given_offer" in guard:
+        holds.append(_leads.c.current_offer_id == bindparam("given_offer"))
+    if "given_rep" in guard:
+        held = and_(
+            _offers.c.id == _leads.c.current_offer_id,
+            _offers.c.rep_id == bindparam("given_rep"),
+            or_(_offers.c.state == "open", _offers.c.state == "accepted"),
+        )
+        holds.append(exists().where(held))
+    if "given_review" in guard:
+        holds.append(_leads.c.review_id == bindparam("given_review"))
+    values: dict[str, Any] = {
+        name: bindparam(f"new_{name}", type_=_leads.c[name].type) for name in names
+    }
+    values["version"] = _leads.c.version + 1
+    return Reading(
+        LeadRow,
+        _leads,
+        lambda _dialect, columns: _leads.update().where(*holds).values(values).returning(*columns),
+    )
 
 
 def save_lead(conn: Connection, lead: LeadRow, **changes: Any) -> LeadRow:
     """Change fields other than the status of a locked lead; the version counts up."""
-    row = conn.execute(
-        _leads.update()
-        .where(_leads.c.id == lead.id)
-        .values(version=_leads.c.version + 1, **changes)
-        .returning(*_leads.c)
-    ).one()
-    return as_row(LeadRow, row)
+    row = _saving(tuple(changes)).first(
+        conn, {"given_lead": lead.id, **{f"new_{name}": value for name, value in changes.items()}}
+    )
+    if row is None:
+        raise LookupError(f"there is no lead {lead.id}")
+    return row
+
+
+@lru_cache(maxsize=256)
+def _saving(names: tuple[str, ...]) -> Reading[LeadRow]:
+    values: dict[str, Any] = {
+        name: bindparam(f"new_{name}", type_=_leads.c[name].type) for name in names
+    }
+    values["version"] = _leads.c.version + 1
+    return Reading(
+        LeadRow,
+        _leads,
+        lambda _dialect, columns: (
+            _leads.update()
+            .where(_leads.c.id == bindparam("given_lead"))
+            .values(values)
+            .returning(*columns)
+        ),
+    )
 
 
 def revive_lead(conn: Connection, lead: LeadRow, *, to: Status, now: datetime) -> LeadRow | None:
@@ -253,7 +330,7 @@ def revive_lead(conn: Connection, lead: LeadRow, *, to: Status, now: datetime) -
 
 def save_facts(conn: Connection, lead: LeadRow, facts: LeadFacts, **changes: Any) -> LeadRow:
     """Write newer facts over a locked lead; all its keys stay known in `lead_keys`."""
-    values = fact_values(facts)
+    values = fact_values(facts) | {"purged_at": None}
     if lead.email_key is None and is_personal_mailbox(facts.email):
         email_key = facts.email.strip().lower()
         if find_by_email(conn, email_key) is None:
@@ -263,8 +340,7 @@ def save_facts(conn: Connection, lead: LeadRow, facts: LeadFacts, **changes: Any
 
 def list_by_ids(conn: Connection, ids: Sequence[int]) -> list[LeadRow]:
     """Leads in the order of `ids`."""
-    rows = conn.execute(select(_leads).where(_leads.c.id.in_(ids)))
-    found = {row.id: as_row(LeadRow, row) for row in rows}
+    found = {lead.id: lead for lead in _BY_IDS.all(conn, {"leads": list(ids)})}
     return [found[i] for i in ids if i in found]
 
 
@@ -302,15 +378,18 @@ def count_open_by_person(conn: Connection) -> dict[int, int]:
     rows = conn.execute(
         select(_leads.c.owner_id, func.count())
         .where(
-            _leads.c.status.in_(
-                [Status.OFFERED.value, Status.ACCEPTED.value, Status.WORKING.value]
-            ),
+            _leads.c.status.in_(_OPEN),
             _leads.c.owner_id.is_not(None),
             _leads.c.kind == "live",
         )
         .group_by(_leads.c.owner_id)
     )
     return {int(person): int(n) for person, n in rows}
+
+
+def counts_as_open(lead: LeadRow) -> bool:
+    """Whether `count_open_by_person` counts the lead for its owner."""
+    return lead.status in _OPEN and lead.kind == "live"
 
 
 def has_any(conn: Connection) -> bool:

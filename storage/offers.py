@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from storage.models import Offers
+from storage.prepared import Reading, among, change_row
 from storage.rows import as_row, table_of
 
 _offers = table_of(Offers)
@@ -39,6 +40,13 @@ class OfferRow:
     reason: str
 
 
+_READ: Reading[OfferRow] = Reading(
+    OfferRow,
+    _offers,
+    lambda _dialect, columns: select(*columns).where(_offers.c.id == bindparam("offer")),
+)
+
+
 def new_offer_id() -> str:
     """An opaque id: not guessable, fits a button value."""
     return secrets.token_urlsafe(12)
@@ -59,16 +67,12 @@ def insert_offer(conn: Connection, **values: Any) -> OfferRow:
 
 def read_offer(conn: Connection, offer_id: str) -> OfferRow | None:
     """One offer."""
-    row = conn.execute(select(_offers).where(_offers.c.id == offer_id)).one_or_none()
-    return as_row(OfferRow, row) if row is not None else None
+    return _READ.first(conn, {"offer": offer_id})
 
 
 def save_offer(conn: Connection, offer_id: str, **changes: Any) -> OfferRow:
     """Change an offer of a locked lead."""
-    row = conn.execute(
-        _offers.update().where(_offers.c.id == offer_id).values(**changes).returning(*_offers.c)
-    ).one()
-    return as_row(OfferRow, row)
+    return change_row(conn, _offers, OfferRow, offer_id, changes)
 
 
 def list_offers(conn: Connection, lead_id: int, round_: int | None = None) -> list[OfferRow]:
@@ -78,6 +82,21 @@ def list_offers(conn: Connection, lead_id: int, round_: int | None = None) -> li
         query = query.where(_offers.c.round == round_)
     rows = conn.execute(query.order_by(_offers.c.round, _offers.c.n))
     return [as_row(OfferRow, row) for row in rows]
+
+
+_OF_LEADS: Reading[OfferRow] = Reading(
+    OfferRow,
+    _offers,
+    lambda dialect, columns: select(*columns).where(among(dialect, _offers.c.lead_id, "leads")),
+)
+
+
+def list_of_leads(conn: Connection, lead_ids: Sequence[int]) -> dict[int, list[OfferRow]]:
+    """Offers of several leads, by lead."""
+    found: dict[int, list[OfferRow]] = {}
+    for offer in _OF_LEADS.all(conn, {"leads": list(lead_ids)}):
+        found.setdefault(offer.lead_id, []).append(offer)
+    return found
 
 
 def list_open_of(conn: Connection, rep_id: int) -> list[OfferRow]:

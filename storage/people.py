@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from storage.models import Absences, People
+from storage.prepared import Prepared, Reading, columns_of
 from storage.rows import as_row, insert, insert_if_new, table_of
 
 _people = table_of(People)
 _absences = table_of(Absences)
+_TURN = (
+    _people.update()
+    .where(_people.c.id == bindparam("person"))
+    .values(last_offered_at=bindparam("turn"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,50 @@ class AbsenceRow:
     until_at: datetime | None
 
 
+class _Everybody:
+    """Reads everybody. Most of the time they are who they were a moment ago: then they are the same rows again, which
+    spares making them. Nothing is trusted but what the database says now."""
+
+    def __init__(self) -> None:
+        columns = columns_of(PersonRow, _people)
+        self._reading = Prepared(lambda _dialect: select(*columns).order_by(_people.c.id), columns)
+        self._last: tuple[list[tuple[Any, ...]], list[PersonRow]] = ([], [])
+
+    def all(self, conn: Connection, given: Mapping[str, Any]) -> list[PersonRow]:
+        raw = self._reading.fetch_raw(conn, given)
+        last_raw, last = self._last
+        if raw != last_raw:
+            last = [PersonRow(*row) for row in self._reading.converted(conn, raw)]
+            self._last = (raw, last)
+        return last
+
+
+_ALL = _Everybody()
+_AWAY: Reading[AbsenceRow] = Reading(
+    AbsenceRow,
+    _absences,
+    lambda _dialect, columns: (
+        select(*columns)
+        .where(
+            or_(
+                _absences.c.until_at.is_(None),
+                _absences.c.until_at > bindparam("since", type_=_absences.c.until_at.type),
+            )
+        )
+        .order_by(_absences.c.id)
+    ),
+)
+
+
 def list_people(conn: Connection) -> list[PersonRow]:
     """Everybody ever known, by id."""
-    return [as_row(PersonRow, row) for row in conn.execute(select(_people).order_by(_people.c.id))]
+    return list(_ALL.all(conn, {}))
+
+
+def read_person(conn: Connection, person_id: int) -> PersonRow | None:
+    """One of them."""
+    row = conn.execute(select(_people).where(_people.c.id == person_id)).one_or_none()
+    return as_row(PersonRow, row) if row is not None else None
 
 
 def ensure_person(conn: Connection, email: str, name: str) -> None:
@@ -71,14 +118,15 @@ def save_person(conn: Connection, person_id: int, **changes: Any) -> None:
     conn.execute(_people.update().where(_people.c.id == person_id).values(**changes))
 
 
+def save_turns(conn: Connection, turns: Mapping[int, datetime]) -> None:
+    """When each of these people was last offered a lead; always in the same order, so that nobody waits in a ring."""
+    if turns:
+        conn.execute(_TURN, [{"person": i, "turn": at} for i, at in sorted(turns.items())])
+
+
 def list_absences(conn: Connection, since: datetime) -> list[AbsenceRow]:
     """Absences that are not over at `since`."""
-    rows = conn.execute(
-        select(_absences)
-        .where(or_(_absences.c.until_at.is_(None), _absences.c.until_at > since))
-        .order_by(_absences.c.id)
-    )
-    return [as_row(AbsenceRow, row) for row in rows]
+    return _AWAY.all(conn, {"since": since})
 
 
 def insert_absence(

@@ -217,6 +217,7 @@ def occurrences(zone: ZoneInfo, wall: datetime) -> tuple[int, int]:
     return high * SECOND, high * SECOND
 
 
+@lru_cache(maxsize=4096)
 def end_of_day(zone: ZoneInfo, day: date) -> int:
     """The instant after the last one of the local `day`."""
     first, last = occurrences(zone, datetime.combine(day + timedelta(days=1), time.min))

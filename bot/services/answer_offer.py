@@ -27,6 +27,7 @@ from bot.services.offer_lead import Guard, accept_offer, enter_review, offer_nex
 from bot.services.refuse import authorise, explain, stale
 from bot.services.run_clocks import end_clock, resume_clock, running_clock, start_clock
 from bot.services.work import Member, Work
+from bot.services.write_together import written_together
 from storage import cards, clocks, offers, touches
 from storage.leads import LeadRow
 from storage.offers import OfferRow
@@ -52,22 +53,22 @@ def accept(work: Work, actor: Member | None, offer_id: str) -> Answer:
     if isinstance(found, Refusal):
         return found
     lead, offer, who = found
-    moved = move(
-        work,
-        lead,
-        Action.ACCEPT,
-        Acting(Actor.REP, who.id),
-        Status.ACCEPTED,
-        offer_id=offer.id,
-        held_by=who.id,
-        answered=True,
-        changes={"accepted_at": work.now},
-    )
-    if moved is None:
-        return explain(work, lead, who)
-    accept_offer(work, moved, offer)
-    redraw_later(work, moved, UNDO_FOR)
-    return Done(lead.id)
+    with written_together(work):
+        moved = move(
+            work,
+            lead,
+            Action.ACCEPT,
+            Acting(Actor.REP, who.id),
+            Status.ACCEPTED,
+            offer_id=offer.id,
+            held_by=who.id,
+            answered=True,
+            changes={"accepted_at": work.now},
+        )
+        if moved is not None:
+            accept_offer(work, moved, offer)
+            redraw_later(work, moved, UNDO_FOR)
+    return Done(lead.id) if moved is not None else explain(work, lead, who)
 
 
 def pass_on(work: Work, actor: Member | None, offer_id: str) -> Answer:

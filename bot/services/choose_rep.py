@@ -11,7 +11,7 @@ from bot.domain.routing import Candidate, Decision, route
 from bot.playbook.conditions import rule_input
 from bot.services.move_lead import Ending, write
 from bot.services.work import Work
-from storage import leads, offers
+from storage import leads
 from storage.leads import LeadRow
 
 
@@ -39,7 +39,7 @@ def exclusions_of(work: Work, lead: LeadRow, ending: Ending | None = None) -> Ex
     lapsed: set[str] = set()
     rules: set[str] = set()
     teams: set[str] = set()
-    for offer in offers.list_offers(work.conn, lead.id):
+    for offer in work.rows(lead.id).list_offers(lead.id):
         member = work.roster.by_id.get(offer.rep_id)
         email = member.email if member else ""
         state, reason = offer.state, offer.reason
@@ -64,18 +64,34 @@ def exclusions_of(work: Work, lead: LeadRow, ending: Ending | None = None) -> Ex
 
 def candidates_of(work: Work) -> dict[str, Candidate]:
     """Everybody of the playbook as routing sees them now."""
-    counts = leads.count_open_by_person(work.conn)
-    return {
-        member.email: Candidate(
-            email=member.email,
-            active=member.reachable,
-            absent=member.absent_at(work.now),
-            open_count=counts.get(member.id, 0),
-            waiting_since=member.row.last_offered_at,
-        )
-        for member in work.roster.by_id.values()
-        if member.person is not None
-    }
+    counts = count_open(work)
+    known = work.gathered.candidates if work.gathered is not None else {}
+    found: dict[str, Candidate] = {}
+    for member in work.roster.by_id.values():
+        if member.person is None:
+            continue
+        many = counts.get(member.id, 0)
+        before, candidate = known.get(member.id, (None, None))
+        if candidate is None or before is not member or candidate.open_count != many:
+            candidate = Candidate(
+                email=member.email,
+                active=member.reachable,
+                absent=member.absent_at(work.now),
+                open_count=many,
+                waiting_since=member.row.last_offered_at,
+            )
+            known[member.id] = (member, candidate)
+        found[member.email] = candidate
+    return found
+
+
+def count_open(work: Work) -> dict[int, int]:
+    """How many leads each holds; of a batch it is read once, and `move_lead` counts on."""
+    if work.gathered is None:
+        return leads.count_open_by_person(work.conn)
+    if work.gathered.open_counts is None:
+        work.gathered.open_counts = leads.count_open_by_person(work.conn)
+    return work.gathered.open_counts
 
 
 def choose_rep(

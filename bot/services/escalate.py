@@ -6,9 +6,9 @@ signer; it waits for the receiver's hours unless the step says `now`. Nobody at 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
 
 from bot.domain.agreement import ClockKind
 from bot.services.move_lead import SYSTEM, Acting, write
@@ -16,6 +16,7 @@ from bot.services.work import Member, Work
 from storage import cards, outbox
 from storage.clocks import ClockRow
 from storage.leads import LeadRow
+from storage.outbox import Edit, Post
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +91,22 @@ def escalate(
     elif not at_once:
         show_at = work.agreement.marketing.calendar.next_open(work.now)
     data = {"offer": lead.current_offer_id, "always": always, "nobody_left": nobody_left}
-    base = f"esc:{lead.id}:{lead.round}:{kind.value}:{receiver.key}"
-    fields: dict[str, Any] = {
-        "template": "escalation",
-        "lane": outbox.lane_of(receiver.member.id if receiver.member else None, receiver.channel),
-        "now": work.now,
-        "real": work.real,
-        "priority": outbox.PRIORITY_ESCALATION,
-        "lead_id": lead.id,
-        "offer_id": lead.current_offer_id,
-        "person_id": receiver.member.id if receiver.member else None,
-        "clock_id": clock.id if clock else None,
-        "data": data,
-    }
-    # A repeat edits the message that stands. One that was settled, also before anybody saw it, tells nothing
-    # more: the next breach is posted under the next number.
-    for n in count(1):
-        key = base if n == 1 else f"{base}#{n}"
-        if outbox.enqueue_post(work.conn, card_key=key, show_at=show_at, **fields):
-            break
-        card = cards.read_card(work.conn, key)
-        settled = card.closed if card is not None else outbox.came_to_nothing(work.conn, key)
-        if not settled:
-            outbox.enqueue_edit(work.conn, card_key=key, **fields)
-            break
+    post = Post(
+        template="escalation",
+        card_key=f"esc:{lead.id}:{lead.round}:{kind.value}:{receiver.key}",
+        lane=outbox.lane_of(receiver.member.id if receiver.member else None, receiver.channel),
+        priority=outbox.PRIORITY_ESCALATION,
+        show_at=show_at,
+        lead_id=lead.id,
+        offer_id=lead.current_offer_id,
+        person_id=receiver.member.id if receiver.member else None,
+        clock_id=clock.id if clock else None,
+        data=data,
+    )
+    if work.gathered is not None:
+        work.gathered.posts.append(post)
+    else:
+        post_all(work, [post])
     work.wake = True
     write(
         work,
@@ -128,6 +121,33 @@ def escalate(
             "about": about,
         },
     )
+
+
+def post_all(work: Work, posts: Sequence[Post]) -> None:
+    """Decide on reminders and escalations. What was decided before happens once; an escalation is told again."""
+    new = outbox.enqueue_posts(work.conn, posts, now=work.now, real=work.real)
+    for post, is_new in zip(posts, new, strict=True):
+        if not is_new and post.template == "escalation":
+            _repeat(work, post)
+
+
+def _repeat(work: Work, post: Post) -> None:
+    """Edits the message that stands. One that was settled, also before anybody saw it, tells nothing more: the next
+    breach is posted under the next number."""
+    for n in count(1):
+        again = post if n == 1 else replace(post, card_key=f"{post.card_key}#{n}")
+        if n > 1 and outbox.enqueue_posts(work.conn, [again], now=work.now, real=work.real)[0]:
+            return
+        card = cards.read_card(work.conn, again.card_key)
+        if not (
+            card.closed if card is not None else outbox.came_to_nothing(work.conn, again.card_key)
+        ):
+            edit = Edit(
+                again.template, again.card_key, again.lane, again.lead_id, again.offer_id,
+                again.person_id, again.clock_id, again.data, again.priority,
+            )  # fmt: skip
+            outbox.enqueue_edits(work.conn, [edit], now=work.now, real=work.real)
+            return
 
 
 def tell_manager_nobody_left(work: Work, lead: LeadRow, team: str) -> None:

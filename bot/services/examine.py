@@ -17,7 +17,12 @@ from bot.clock import Clock
 from bot.domain.agreement import Agreement
 from bot.gateways.slack_look import SlackLook
 from bot.services.examine_agreement import examine_playbook
-from bot.services.examine_doors import examine_intake, examine_listener, examine_receiver
+from bot.services.examine_doors import (
+    examine_intake,
+    examine_listener,
+    examine_receiver,
+    examine_second_way,
+)
 from bot.services.examine_findings import Finding, broken, fault, note, ok, skip
 from bot.services.examine_ground import examine_database, examine_software
 from bot.services.examine_members import examine_channels, examine_people
@@ -63,6 +68,7 @@ async def examine(
         else [skip("running", "needs the database")]
     )
     found += [*ground, *playbook.findings, *slack, *examine_intake(settings), *receiver]
+    found += examine_second_way(settings)
     return Round((*found, *running, *listener), agreement, usable, runs)
 
 

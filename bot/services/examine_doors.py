@@ -1,4 +1,5 @@
-"""The doors of Baton: the address it listens on, secrets of those who send leads, the receiver of changes.
+"""The doors of Baton: the address it listens on, secrets of those who send leads, the receiver of changes, the second
+way for breaches.
 
 What is not here: Slack (`examine_slack`).
 """
@@ -116,6 +117,27 @@ async def examine_receiver(
     return [ok(topic, told(result.sentence, 160))]
 
 
+def examine_second_way(settings: Settings) -> list[Finding]:
+    """Who hears of breaches and of Baton's own trouble while Slack is down."""
+    topic = "second way"
+    ways = [
+        name
+        for name, is_set in (("mail", settings.smtp_url), ("a webhook", settings.alert_url))
+        if is_set
+    ]
+    if ways:
+        return [ok(topic, f"breaches that Slack does not take go by {' and '.join(ways)}")]
+    if settings.slack_mode == "sandbox":
+        return [note(topic, "none is set: the demo needs none")]
+    return [
+        warn(
+            topic,
+            "While Slack is down nobody hears of a breach, nor of trouble of Baton's own.",
+            "Set BATON_SMTP_URL or BATON_ALERT_URL (docs/delivery.md).",
+        )
+    ]
+
+
 async def examine_listener(settings: Settings, *, runs: bool) -> list[Finding]:
     """Who answers at HOST and PORT. `runs`: a worker ticks on this database, so a Baton should be there."""
     topic = "listener"
@@ -149,7 +171,7 @@ def _about(door: Door, at: str, *, runs: bool) -> list[Finding]:
                 warn(
                     topic,
                     f"Baton runs, but nothing answers at {at}: no lead can be sent there.",
-                    "Start baton web, or ask with the HOST and PORT that Baton was started with.",
+                    "Ask with the HOST and PORT that Baton was started with; or baton web is not running: start it.",
                 )
             ]
         return [ok(topic, f"{at} is free")]

@@ -100,6 +100,10 @@ def examine_tables(database: Database, *, demo: bool = False) -> list[Finding]:
         return [_trouble(database, error)]
     if at == revisions.HEAD:
         return [ok(topic, f"at revision {at}, as this Baton needs")]
+    if at is not None and at > revisions.HEAD and not revisions.misfit(database):
+        return [
+            ok(topic, f"at revision {told(at, 32)}, which this Baton ({revisions.HEAD}) may use")
+        ]
     if at is None:
         return [
             fault(

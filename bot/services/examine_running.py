@@ -12,8 +12,10 @@ from pathlib import Path
 from sqlalchemy import Connection, exc
 
 from bot.clock import Clock
+from bot.rendering.alarm_notice import advice_on, sentence_of
 from bot.services.examine_findings import Finding, fault, note, ok, skip, some, told, warn
-from storage import examining, people, playbooks
+from bot.services.watch_house import STALE
+from storage import alarms, examining, held, people, playbooks
 from storage.database import Database
 
 #: A worker ticks each second and writes it down every five.
@@ -33,7 +35,9 @@ def examine_running(database: Database, clock: Clock, *, demo: bool) -> list[Fin
             return [
                 *ticks,
                 *_timers(conn, real + offset, alive=alive),
+                *_alarms(conn, real, alive=alive),
                 *_messages(conn, real + offset, real, alive=alive),
+                *_held(conn),
                 *_quarantine(conn),
             ]
     except (exc.DBAPIError, exc.TimeoutError):
@@ -52,18 +56,18 @@ def _beats(conn: Connection, database: Database, real: datetime, *, demo: bool) 
     topic = "running"
     start = "make run" if demo else "baton run"
     beats = examining.list_beats(conn)
-    held = _lock_is_held(database)
+    is_held = _lock_is_held(database)
     if not beats:
-        if held:
+        if is_held:
             return [note(topic, "a Baton is just starting on this database")]
         return [warn(topic, "No Baton has run on this database yet.", f"Start it: {start}")]
     worker, at = beats[0]
     silent = max(real - at, timedelta(0))
-    if silent <= QUIET_AFTER and held is not False:
+    if silent <= QUIET_AFTER and is_held is not False:
         lively = sum(1 for _, each in beats if real - each <= QUIET_AFTER)
         more = f", {lively} workers" if lively > 1 else ""
         return [ok(topic, f"Baton ticked {_span(silent)} ago ({told(worker, 60)}{more})")]
-    if held:
+    if is_held:
         return [
             fault(
                 topic,
@@ -112,7 +116,7 @@ def _timers(conn: Connection, now: datetime, *, alive: bool) -> list[Finding]:
             fault(
                 topic,
                 f"{_count(parked, 'timer')} failed again and again and fire no more: {names}.",
-                "Look for “a timer failed” in the log, and report it: a fault of Baton.",
+                "Look for “a timer failed” in the log; when it is mended: baton timers retry",
             )
         )
     late = examining.count_late(conn, now - LATE_AFTER)
@@ -127,6 +131,27 @@ def _timers(conn: Connection, now: datetime, *, alive: bool) -> list[Finding]:
             )
         )
     return found or [ok(topic, "none parked, none overdue")]
+
+
+def _alarms(conn: Connection, real: datetime, *, alive: bool) -> list[Finding]:
+    """What the watchdog could not mend, and whether it looks at all."""
+    topic = "watchdog"
+    going_on: dict[str, int] = {}
+    for row in alarms.list_going_on(conn):
+        if row.told_at is not None:
+            going_on[row.kind] = going_on.get(row.kind, 0) + 1
+    found = [
+        fault(topic, f"{sentence_of(kind, many)}.", advice_on(kind))
+        for kind, many in going_on.items()
+    ]
+    audit = alarms.read_audit(conn)
+    if audit is None or audit.ended_at is None:
+        return found or [note(topic, "it has not looked everything over yet")]
+    age = max(real - audit.ended_at, timedelta(0))
+    if alive and age > STALE:
+        said = f"The watchdog last looked everything over {_span(age)} ago, though Baton ticks."
+        found.append(fault(topic, said, "Look for audit_failed in the log of the workers."))
+    return found or [ok(topic, f"it looked everything over {_span(age)} ago, all is well")]
 
 
 def _messages(conn: Connection, now: datetime, real: datetime, *, alive: bool) -> list[Finding]:
@@ -161,6 +186,20 @@ def _messages(conn: Connection, now: datetime, real: datetime, *, alive: bool) -
             )
         )
     return found or [ok(topic, "none waits too long, none was refused in 7 days")]
+
+
+def _held(conn: Connection) -> list[Finding]:
+    many = held.count_held(conn)
+    if not many:
+        return []
+    what = "1 message is" if many == 1 else f"{many} messages are"
+    return [
+        warn(
+            "held",
+            f"{what} held since a backup was restored: nobody knows whether they were sent.",
+            "See: baton held list; then: baton held release --all (looks in Slack first), or: drop",
+        )
+    ]
 
 
 def _where(lane: str) -> str:

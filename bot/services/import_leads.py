@@ -150,6 +150,11 @@ class _Wave:
         self._known = imports.lock_known(
             work.conn, (*self._by_key.values(), *self._by_mailbox.values())
         )
+        self._erased_keys, self._erased_boxes = work.erased.known_again(
+            work.conn,
+            work.real,
+            [(*_key(each.row), each.row.facts.email) for each in rows],
+        )
 
     def run_through(self) -> list[int]:
         """Do what can be done now; the places of the rows that must come later."""
@@ -171,7 +176,11 @@ class _Wave:
         key = _key(row)
         mailbox = email_key_of(row.facts.email) or ""
         named = self._by_key.get(key)
+        if named is None and key in self._erased_keys:
+            return "duplicate"
         lead_id = named if named is not None else self._by_mailbox.get(mailbox)
+        if lead_id is None and row.facts.email.strip().lower() in self._erased_boxes:
+            return "duplicate"
         if lead_id is None:
             return self._meet_new(place, each, names)
         if mailbox in self._fresh:

@@ -5,14 +5,17 @@ What is not here: the rules (`bot.domain.scoring`, `bot.domain.routing`), how th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
-from bot.domain.agreement import ClockKind
+from bot.domain.agreement import Agreement, ClockKind, RuleInput, SlaRule
 from bot.domain.funnel import Action, Status
+from bot.domain.lead import LeadFacts, Score
 from bot.domain.scoring import Verdict, judge, pick_sla, score_lead
-from bot.playbook.conditions import rule_input
+from bot.playbook.conditions import rule_input, with_score
 from bot.services.move_lead import SYSTEM, move, write
 from bot.services.offer_lead import enter_review, offer_next
 from bot.services.run_clocks import arm_steps, start_clock
@@ -36,38 +39,57 @@ def judge_lead(work: Work, lead: LeadRow, *, woken: bool = False) -> LeadRow:
     return place_lead(work, lead, verdict, woken=woken)
 
 
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What the rules say of a lead. `given`: its facts and score as conditions see them."""
+
+    score: Score
+    verdict: Verdict
+    sla: SlaRule
+    faults: tuple[str, ...]
+    given: RuleInput
+
+
+def weigh(agreement: Agreement, facts: LeadFacts) -> Assessment:
+    """Score, definition and SLA; nothing is written down."""
+    unscored = rule_input(facts)
+    score, score_faults = score_lead(agreement, facts, lambda *_: unscored)
+    given = with_score(unscored, score.points)
+    verdict = judge(agreement, facts, score, lambda *_: given)
+    sla, sla_faults = pick_sla(agreement, given)
+    faults = (*score_faults, *verdict.faults, *sla_faults)
+    return Assessment(score, verdict, sla, faults, given)
+
+
+def judged_data(found: Assessment, version: int, *, woken: bool = False) -> dict[str, Any]:
+    """The journal's words for it."""
+    return {
+        "mql": found.verdict.mql,
+        "fast_lane": found.verdict.fast_lane,
+        "undecidable": found.verdict.undecidable,
+        "score": found.score.points,
+        "sla": found.sla.name,
+        "version": version,
+        "woken": woken,
+    }
+
+
 def assess_lead(work: Work, lead: LeadRow, *, woken: bool = False) -> tuple[LeadRow, Verdict]:
     """Score, definition and SLA of a locked lead, written down and journalled; its status stays."""
-    facts = lead.facts()
-    score, score_faults = score_lead(work.agreement, facts, rule_input)
-    verdict = judge(work.agreement, facts, score, rule_input)
-    sla, sla_faults = pick_sla(work.agreement, rule_input(facts, score.points))
+    found = weigh(work.agreement, lead.facts())
     lead = leads.save_lead(
         work.conn,
         lead,
-        score=score.points,
-        reasons=list(score.reasons),
-        fast_lane=verdict.fast_lane,
-        sla_name=sla.name,
+        score=found.score.points,
+        reasons=list(found.score.reasons),
+        fast_lane=found.verdict.fast_lane,
+        sla_name=found.sla.name,
         playbook_version=work.agreement.version,
     )
-    for fault in (*score_faults, *verdict.faults, *sla_faults):
+    for fault in found.faults:
         write(work, lead.id, "fault", data={"rule": fault[:200]})
-    write(
-        work,
-        lead.id,
-        "judged",
-        data={
-            "mql": verdict.mql,
-            "fast_lane": verdict.fast_lane,
-            "undecidable": verdict.undecidable,
-            "score": score.points,
-            "sla": sla.name,
-            "version": work.agreement.version,
-            "woken": woken,
-        },
-    )
-    return lead, verdict
+    write(work, lead.id, "judged", data=judged_data(found, work.agreement.version, woken=woken))
+    return lead, found.verdict
 
 
 def place_lead(work: Work, lead: LeadRow, verdict: Verdict, *, woken: bool = False) -> LeadRow:

@@ -15,14 +15,17 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from bot.services.blank_items import without_items
+from bot.services.spot_erased import GONE, KNOWN_AS
 from bot.services.work import Work
-from storage import inbox, journal
+from storage import erasures, inbox, journal
 from storage.database import is_passing
 from storage.inbox import InboxRow
 
 log = logging.getLogger(__name__)
 
-#: So many items to a transaction: 200 at once keep SQLite's only writer for seconds, and a click has three.
+#: So many items to a transaction that are applied one by one: 200 would keep SQLite's only writer for seconds, and a
+#: click has three.
 PORTION = 10
 #: How often an item is tried whose key somebody else takes at the same moment.
 TRIES = 3
@@ -54,6 +57,17 @@ class Sent(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _Renamed:
+    """A message that was about somebody erased, under the name that it lies in the inbox by."""
+
+    source: str
+    msg_id: str
+    sha256: str
+    raw: bytes
+    parse_error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """The answer: one result per item (`status`, and `lead` or `reason`). `conflict`: the message id came before
     with another body; nothing that acts was stored. `done` False: there is more of it to be applied, call again."""
@@ -73,9 +87,10 @@ def keep_message(
     most: int | None = None,
 ) -> Received:
     """Store the message and apply its items, or the next `most` of them. The same message again: the same answer,
-    nothing applied."""
+    nothing applied. `apply` may do only the first of what it is given, at least one."""
     if len(items) > 1:
         inbox.take_turn(work.conn)
+    sent = _by_stored_name(work, sent)
     row = inbox.store_message(
         work.conn,
         source=sent.source,
@@ -95,10 +110,10 @@ def keep_message(
         begun = len(row.results)
         end = len(items) if most is None else begun + most
         results = [*row.results, *apply(items[begun:end])]
-        if end < len(items):
+        if len(results) < len(items):
             inbox.settle_message(work.conn, row.id, state=UNDER_WAY, results=results)
             return Received(tuple(results), done=False)
-    _settle(work, row.id, results)
+    _settle(work, row.id, results, sent, sent.raw)
     return Received(tuple(results))
 
 
@@ -136,7 +151,7 @@ def replay_kept(
             else:
                 results.append(apply(item, row))
                 applied += results[-1]["status"] != "quarantined"
-    _settle(work, row.id, results)
+    _settle(work, row.id, results, row, row.raw)
     return Received(tuple(results), done=not left)
 
 
@@ -205,6 +220,8 @@ def _under_way(work: Work, sent: Sent) -> InboxRow | None:
 def _seen_before(work: Work, sent: Sent, door: str) -> Received:
     known = inbox.find_message(work.conn, sent.source, sent.msg_id)
     if known is not None and known.sha256 != sent.sha256:
+        if known.msg_id.startswith(erasures.MARK):
+            return Received((), conflict=True)  # nothing of an erased person is kept again
         marked = f"{sent.msg_id}#{sent.sha256}"
         kept = inbox.store_message(
             work.conn,
@@ -224,8 +241,28 @@ def _seen_before(work: Work, sent: Sent, door: str) -> Received:
     )
 
 
-def _settle(work: Work, inbox_id: int, results: list[Result]) -> None:
+def _settle(
+    work: Work, inbox_id: int, results: list[Result], sent: Sent | InboxRow, raw: bytes
+) -> None:
     bad = any(r["status"] == "quarantined" for r in results)
+    if bad:
+        for place in work.erased.places_in(work.conn, work.real, sent.source, raw):
+            if place < len(results) and results[place]["status"] == "quarantined":
+                results[place] = dict(GONE)
+        bad = any(r["status"] == "quarantined" for r in results)
     inbox.settle_message(
         work.conn, inbox_id, state="quarantined" if bad else "applied", results=results
     )
+    gone = [place for place, r in enumerate(results) if r.get("reason") == KNOWN_AS]
+    if bad and gone:  # what is kept for the others' sake must not keep these
+        erasures.save_message(work.conn, inbox_id, raw=without_items(raw, gone))
+
+
+def _by_stored_name(work: Work, sent: Sent) -> Sent:
+    """The message as it is known here: when it was about somebody erased, its own id is not stored any more."""
+    msg_id, sha256 = work.erased.as_stored(
+        work.conn, work.real, sent.source, sent.msg_id, sent.sha256
+    )
+    if msg_id == sent.msg_id:
+        return sent
+    return _Renamed(sent.source, msg_id, sha256, sent.raw, sent.parse_error)

@@ -5,16 +5,17 @@ Every use case that changes a status goes through `move`; a None means that some
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.funnel import Action, Actor, Status, sources_of
 from bot.services.run_clocks import end_left_clocks
-from bot.services.tell_crm import Change, tell
-from bot.services.work import Member, Work
-from storage import clocks, journal, leads, offers, outbox
+from bot.services.tell_crm import Change, is_told, tell
+from bot.services.work import Gathered, Member, Work
+from storage import clocks, journal, leads, offers, outbox, redraws
+from storage.journal import LeadEntry
 from storage.leads import LeadRow
 from storage.offers import OfferRow
 
@@ -67,8 +68,7 @@ def move(
     `at`: when it truly happened, if we were told late; clocks are judged by it.
     The guard in the UPDATE names what the table of the funnel says, whatever was checked before.
     """
-    moved = leads.move_lead(
-        work.conn,
+    moved = work.rows(lead.id).move_lead(
         lead,
         sources=sources_of(action, acting.kind),
         to=to,
@@ -80,6 +80,7 @@ def move(
     )
     if moved is None:
         return None
+    _count_on(work, lead, moved)
     write(
         work,
         lead.id,
@@ -103,6 +104,16 @@ def move(
     return moved
 
 
+def _count_on(work: Work, before: LeadRow, after: LeadRow) -> None:
+    """Who holds how many, once it was counted in this batch."""
+    counts = work.gathered.open_counts if work.gathered is not None else None
+    if counts is None:
+        return
+    for lead, more in ((before, -1), (after, 1)):
+        if leads.counts_as_open(lead) and lead.owner_id is not None:
+            counts[lead.owner_id] = counts.get(lead.owner_id, 0) + more
+
+
 def write(
     work: Work,
     lead_id: int,
@@ -112,6 +123,16 @@ def write(
     change: Change | None = None,
 ) -> None:
     """One journal entry about a lead; what it changed is told to the CRM. `change`: what a move knows of it."""
+    if work.gathered is not None:
+        entry = LeadEntry(lead_id, kind, data or {}, acting.kind.value, acting.person_id)
+        work.gathered.entries.append(entry)
+        if not is_told(work, kind, change):
+            return
+        # It is told under its number, which it has once it is written.
+        entries, work.gathered.entries = work.gathered.entries, []
+        seq = journal.insert_entries(work.conn, entries, at=work.now)[-1]
+        tell(work, lead_id, seq, kind, (acting.kind, acting.person_id), data or {}, change)
+        return
     seq = journal.insert_entry(
         work.conn,
         subject_kind="lead",
@@ -128,60 +149,85 @@ def write(
 def redraw(work: Work, lead: LeadRow, *also: int | None) -> None:
     """Bring every open card of the lead, the lists that name it and the Home tabs concerned up to date."""
     work.wake = True
-    outbox.enqueue_card_edits(work.conn, lead.id, now=work.now, real=work.real)
     concerned = {p for p in (lead.owner_id, *also) if p is not None}
     for team in (work.agreement.teams.get(lead.team),):
         if team is not None:
             concerned |= {
                 m.id for e in (team.manager, team.above) if (m := work.roster.by_email.get(e))
             }
-    outbox.enqueue_list_edits(work.conn, sorted(concerned), now=work.now, real=work.real)
-    for person_id in sorted(concerned):
-        member = work.roster.by_id.get(person_id)
-        if member is not None and member.row.home_seen_at is not None:
-            refresh_home(work, member)
+    if work.gathered is not None:
+        work.gathered.redrawn.add(lead.id)
+        work.gathered.concerned |= concerned
+        return
+    _redraw(work, [lead.id], concerned)
+
+
+def redraw_gathered(work: Work, gathered: Gathered) -> None:
+    """The same for all leads of a batch at once."""
+    work.wake = True
+    _redraw(work, gathered.redrawn, gathered.concerned)
+
+
+def redraw_people(work: Work, concerned: Collection[int]) -> None:
+    """Bring the lists and Home tabs of these people up to date: a lead that they may see there has changed."""
+    _redraw(work, (), concerned)
+
+
+def _redraw(work: Work, lead_ids: Collection[int], concerned: Collection[int]) -> None:
+    homes = [
+        _home_of(member)
+        for person_id in sorted(concerned)
+        if (member := work.roster.by_id.get(person_id)) is not None
+        and member.row.home_seen_at is not None
+    ]
+    redraws.enqueue_redraw(
+        work.conn, sorted(lead_ids), sorted(concerned), homes, now=work.now, real=work.real
+    )
+    if homes:
+        work.wake = True
 
 
 def redraw_later(work: Work, lead: LeadRow, after: timedelta) -> None:
     """What a card says runs out by itself (an undo): it is drawn again then."""
-    clocks.arm_timer(
-        work.conn,
+    rows = clocks.timer_rows(
         lead_id=lead.id,
         subject_kind="lead",
         subject_id=lead.id,
-        step=REDRAW_STEP,
         generation=lead.version,
-        due_at=work.now + after + timedelta(seconds=1),
+        steps=[(REDRAW_STEP, work.now + after + timedelta(seconds=1))],
     )
+    if work.gathered is not None:
+        work.gathered.armed += rows
+    else:
+        clocks.arm_timers(work.conn, rows)
 
 
 def refresh_home(work: Work, member: Member) -> None:
     """The person's Home tab is drawn again soon; several refreshes join into one."""
     work.wake = True
-    outbox.enqueue_edit(
-        work.conn,
-        template="home",
-        card_key=f"home:{member.id}",
-        lane=f"home:{member.id}",
-        person_id=member.id,
-        now=work.now,
-        real=work.real,
-        priority=outbox.PRIORITY_REST,
-    )
+    outbox.enqueue_edits(work.conn, [_home_of(member)], now=work.now, real=work.real)
+
+
+def _home_of(member: Member) -> outbox.Edit:
+    key = f"home:{member.id}"
+    return outbox.Edit("home", key, lane=key, person_id=member.id, priority=outbox.PRIORITY_REST)
 
 
 def end_offer(work: Work, offer: OfferRow, state: str, *, reason: str = "") -> OfferRow:
     """An offer is over. A card that was not posted yet is held back: nobody needs to see it any more."""
-    ended = offers.save_offer(work.conn, offer.id, state=state, ended_at=work.now, reason=reason)
-    outbox.hold_back(work.conn, f"card:{offer.id}", f"offer {state}")
+    rows = work.rows(offer.lead_id)
+    ended = rows.save_offer(offer.id, state=state, ended_at=work.now, reason=reason)
+    if work.gathered is not None:
+        work.gathered.held_back.setdefault(f"offer {state}", []).append(f"card:{offer.id}")
+    else:
+        outbox.hold_back(work.conn, [f"card:{offer.id}"], f"offer {state}")
     write(work, offer.lead_id, "offer_ended", data={"offer": offer.id, "state": state})
     return ended
 
 
 def lock_of_offer(work: Work, offer_id: str) -> tuple[LeadRow, OfferRow] | None:
     """The lead of an offer, locked first (kernel rule 3), and the offer as it is then."""
-    lead_id = leads.lead_id_of_offer(work.conn, offer_id)
-    lead = leads.lock_lead(work.conn, lead_id) if lead_id is not None else None
+    lead = leads.lock_lead_of_offer(work.conn, offer_id)
     offer = offers.read_offer(work.conn, offer_id) if lead is not None else None
     return (lead, offer) if lead is not None and offer is not None else None
 

@@ -19,10 +19,11 @@ from bot.services.escalate import tell_manager_nobody_left
 from bot.services.move_lead import SYSTEM, Acting, Ending, move, write
 from bot.services.run_clocks import start_clock
 from bot.services.work import Member, Work
-from storage import clocks, offers, outbox, people
+from storage import outbox, people
 from storage.clocks import ClockRow
 from storage.leads import LeadRow
 from storage.offers import OfferRow, new_offer_id
+from storage.outbox import Post
 
 #: A card later than this after its time: the rep did not have the whole span, due times move by the delay.
 LATE = timedelta(seconds=60)
@@ -141,8 +142,7 @@ def open_offer(
     )
     if moved is None:
         return None
-    offer = offers.insert_offer(
-        work.conn,
+    offer = work.rows(lead.id).insert_offer(
         id=offer_id,
         lead_id=lead.id,
         round=moved.round,
@@ -173,23 +173,31 @@ def open_offer(
     )
     if not test:
         turn = turn_after(work.now, (m.row.last_offered_at for m in work.roster.by_id.values()))
-        people.save_person(work.conn, rep.id, last_offered_at=turn)
+        if work.gathered is not None:
+            work.gathered.turns[rep.id] = turn
+        else:
+            people.save_person(work.conn, rep.id, last_offered_at=turn)
         work.roster.note_offer(rep.id, turn)
     _start_offer_clocks(work, moved, offer, rep, accepted=accepted)
-    outbox.enqueue_post(
-        work.conn,
-        template="lead_card",
-        card_key=f"card:{offer.id}",
-        lane=outbox.lane_of(rep.id),
-        priority=outbox.PRIORITY_OFFER,
-        now=work.now,
-        real=work.real,
+    post = Post(
+        "lead_card",
+        f"card:{offer.id}",
+        outbox.lane_of(rep.id),
+        outbox.PRIORITY_OFFER,
         show_at=show_at,
         lead_id=lead.id,
         offer_id=offer.id,
         person_id=rep.id,
     )
+    _post(work, post)
     return moved
+
+
+def _post(work: Work, post: Post) -> None:
+    if work.gathered is not None:
+        work.gathered.posts.append(post)
+    else:
+        outbox.enqueue_posts(work.conn, [post], now=work.now, real=work.real)
 
 
 def _start_offer_clocks(
@@ -230,13 +238,13 @@ def _needs_shelf_life(work: Work, lead: LeadRow) -> bool:
 
 def clocks_of_round(work: Work, lead: LeadRow) -> list[ClockRow]:
     """All clocks of the lead's present round."""
-    return [c for c in clocks.list_clocks(work.conn, lead.id) if c.round == lead.round]
+    return [c for c in work.rows(lead.id).list_clocks(lead.id) if c.round == lead.round]
 
 
 def accept_offer(work: Work, lead: LeadRow, offer: OfferRow) -> None:
     """The offer is accepted: first touch counts from the offer (from its card when that came late), the decision
     from now."""
-    offers.save_offer(work.conn, offer.id, state="accepted", accepted_at=work.now)
+    work.rows(lead.id).save_offer(offer.id, state="accepted", accepted_at=work.now)
     write(work, lead.id, "offer_accepted", data={"offer": offer.id})
     came = offer.delivered_at
     asked_at = came if came is not None and came - offer.show_at > LATE else offer.offered_at
@@ -296,17 +304,15 @@ def enter_review(
     if moved is None:
         return None
     start_clock(work, moved, ClockKind.REVIEW, started_at=work.now)
-    outbox.enqueue_post(
-        work.conn,
-        template="review_card",
-        card_key=f"review:{review_id}",
-        lane=outbox.lane_of(None, work.agreement.marketing.channel),
-        priority=outbox.PRIORITY_OFFER,
-        now=work.now,
-        real=work.real,
+    post = Post(
+        "review_card",
+        f"review:{review_id}",
+        outbox.lane_of(None, work.agreement.marketing.channel),
+        outbox.PRIORITY_OFFER,
         lead_id=lead.id,
         data={"review": review_id},
     )
+    _post(work, post)
     return moved
 
 
@@ -334,5 +340,5 @@ def current_offer(work: Work, lead: LeadRow) -> OfferRow | None:
     """The offer a lead is at: open, or accepted by its owner."""
     if lead.current_offer_id is None:
         return None
-    offer = offers.read_offer(work.conn, lead.current_offer_id)
+    offer = work.rows(lead.id).read_offer(lead.current_offer_id)
     return offer if offer is not None and offer.state in ("open", "accepted") else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.domain.agreement import ClockKind
+from bot.rendering.notices import render_erased, render_purged
 from bot.services import (
     announce_import,
     audit_leads,
@@ -18,10 +19,11 @@ from bot.services import (
     present_lists,
     present_offer,
     present_review,
+    watch_house,
 )
 from bot.services.deliver_types import Drop, Rendered, RenderRow
 from bot.services.work import Work
-from storage import clocks
+from storage import clocks, leads
 from storage.cards import CardRow
 from storage.deliveries import OutboxRow
 
@@ -32,8 +34,21 @@ def render_row(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | D
     `Drop` when nobody needs it any more. A template that nobody knows is a Drop too: a row written by
     a newer version must not stop its lane.
     """
+    gone = _gone(work, row, card)
+    if gone is not None:
+        return gone
     build = BUILDERS.get(row.template)
     return build(work, row, card) if build is not None else Drop("unknown_template")
+
+
+def _gone(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop | None:
+    """A message about a lead that was erased or is no longer kept says only that; None for every other."""
+    lead = leads.read_lead(work.conn, row.lead_id) if row.lead_id is not None else None
+    if lead is None or (lead.erased_at is None and lead.purged_at is None):
+        return None
+    if card is None:
+        return Drop("erased")
+    return Rendered(render_erased() if lead.erased_at is not None else render_purged(), closed=True)
 
 
 def _reminder(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:
@@ -61,4 +76,5 @@ BUILDERS: Mapping[str, RenderRow] = {
     "audit": audit_leads.audit_message,
     "home": present_home.home,
     "hook_notice": present_hook.hook_notice,
+    "alarm_notice": watch_house.alarm_notice,
 }

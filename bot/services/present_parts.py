@@ -30,6 +30,7 @@ _OWN_REASONS = {
     "lapsed_out": "Nobody answered in time",
     "not_accepted": "Nobody accepted it in time",
     "imported": "Imported",
+    "erased": "Erased on request",
 }
 
 #: Before a lead's number in a button, when it has neither an offer nor a review.
@@ -51,12 +52,19 @@ def face_of(lead: LeadRow) -> LeadFace:
     """The lead in a headline."""
     facts = lead.facts()
     return LeadFace(
-        name=display_name(facts),
+        name=_gone(lead) or display_name(facts),
         company=lead.company,
         initials=initials(facts),
         asked=terms.source_phrase(lead.source, lead.campaign),
         test=lead.kind == "test",
     )
+
+
+def _gone(lead: LeadRow) -> str:
+    """What stands for the name of somebody of whom nothing is kept any more."""
+    if lead.erased_at is not None:
+        return "[erased]"
+    return "[no longer kept]" if lead.purged_at is not None else ""
 
 
 def profile_of(lead: LeadRow, *, message: bool = True) -> LeadProfile:

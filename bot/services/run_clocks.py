@@ -12,6 +12,7 @@ from bot.domain.agreement import ClockKind, ClockRule, StepKind, StepRule
 from bot.domain.business_time import Calendar, Duration, DurationKind, due_at, parse_duration
 from bot.domain.funnel import Status
 from bot.domain.sla import BREACH_STEP, COVERS, GOALS, PlannedStep, plan_steps
+from bot.services.meter import Seen
 from bot.services.work import Work
 from storage import clocks, journal
 from storage.clocks import ClockRow
@@ -63,8 +64,7 @@ def start_clock(
         return None
     calendar = calendar_for(work, kind, person_id, team)
     due = due_at(calendar, started_at, rule.within)
-    clock = clocks.insert_clock(
-        work.conn,
+    clock = work.rows(lead.id).insert_clock(
         lead_id=lead.id,
         offer_id=offer_id,
         round=lead.round,
@@ -104,14 +104,17 @@ def arm_steps(work: Work, clock: ClockRow) -> None:
 
 
 def _arm(work: Work, clock: ClockRow, steps: Iterable[PlannedStep]) -> None:
-    clocks.arm_timers(
-        work.conn,
+    rows = clocks.timer_rows(
         lead_id=clock.lead_id,
         subject_kind="clock",
         subject_id=clock.id,
         generation=clock.generation,
         steps=[(step.name, step.at) for step in steps],
     )
+    if work.gathered is not None:
+        work.gathered.armed += rows
+    else:
+        clocks.arm_timers(work.conn, rows)
     work.wake = True
 
 
@@ -127,16 +130,19 @@ def end_clock(work: Work, clock: ClockRow, outcome: str, *, at: datetime | None 
         breached = breached or clock.due_at
     elif at is not None:
         breached = None
-    ended = clocks.save_clock(
-        work.conn,
+    ended = work.rows(clock.lead_id).save_clock(
         clock.id,
         ended_at=ended_at,
         outcome=outcome,
         breached_at=breached,
         taken_seconds=calendar.between(clock.started_at, ended_at),
     )
-    clocks.cancel_timers(work.conn, "clock", clock.id)
+    if work.gathered is not None:
+        work.gathered.ended.add(clock.id)
+    else:
+        clocks.cancel_timers(work.conn, "clock", clock.id)
     _journal(work, clock.lead_id, "clock_ended", clock=clock.id, kind=clock.kind, outcome=outcome)
+    work.meter.see(Seen.CLOCK_ENDED, 1, clock.kind, outcome)
     return ended
 
 
@@ -147,7 +153,7 @@ def end_left_clocks(
 
     `answered`: the rep answered the offer (also by no): the accept clock was met, or late. `at`: as in `end_clock`.
     """
-    for clock in clocks.list_clocks(work.conn, lead.id, running=True):
+    for clock in work.rows(lead.id).list_clocks(lead.id, running=True):
         kind = ClockKind(clock.kind)
         status = Status(lead.status)
         other_offer = lead.current_offer_id is not None and clock.offer_id not in (
@@ -285,6 +291,9 @@ def _duration_of(clock: ClockRow) -> Duration:
 
 
 def _journal(work: Work, lead_id: int, entry: str, **data: object) -> None:
+    if work.gathered is not None:
+        work.gathered.entries.append(journal.LeadEntry(lead_id, entry, data))
+        return
     journal.insert_entry(
         work.conn, subject_kind="lead", subject_id=lead_id, at=work.now, kind=entry, data=data
     )

@@ -25,9 +25,11 @@ from bot.services.keep_message import (
 )
 from bot.services.move_lead import write
 from bot.services.offer_lead import current_offer
+from bot.services.spot_erased import BY_ADDRESS, GONE
 from bot.services.work import Member, Work
 from storage import activities, inbox, journal, leads, touches
 from storage.activities import ActivityRow
+from storage.erasures import ACTIVITY, EMAIL, KEY
 from storage.inbox import InboxRow
 from storage.leads import LeadRow
 from storage.offers import OfferRow
@@ -198,6 +200,8 @@ def _apply(work: Work, item: IncomingTouch, source: str) -> Result:
 
 def _apply_activity(work: Work, source: str, activity: Activity) -> Result:
     known = activities.find_activity(work.conn, source, activity.external_id)
+    if known is None and _is_of_erased(work, source, activity):
+        return dict(GONE)
     lead_id = _find_lead(work, activity.lead)
     if lead_id is None and known is not None and activity.deleted:
         lead_id = known.lead_id
@@ -228,6 +232,25 @@ def _apply_activity(work: Work, source: str, activity: Activity) -> Result:
         )
         return _result("accepted", row)
     return _result("accepted", _settle(work, lead, row, activity))
+
+
+def _is_of_erased(work: Work, source: str, activity: Activity) -> bool:
+    """Whether the activity is known, or names, somebody who was erased. Who came back since is found by their new
+    lead."""
+    name = activity.lead
+    known = work.erased.known(
+        work.conn,
+        work.real,
+        [
+            (ACTIVITY, source, activity.external_id),
+            (KEY, name.source, name.external_id),
+            (KEY, name.source, f"{BY_ADDRESS}{name.email}"),
+            (EMAIL, "", name.email),
+        ],
+    )
+    return bool(known) and (
+        (ACTIVITY, source, activity.external_id) in known or _find_lead(work, name) is None
+    )
 
 
 def _again(work: Work, lead: LeadRow, row: ActivityRow, activity: Activity) -> Result:

@@ -8,12 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy import Connection
 
 from bot.domain.agreement import Agreement, Person, Role
 from bot.domain.business_time import Calendar
+from bot.domain.retention import Retention
+from bot.domain.routing import Candidate
+from bot.services.lead_rows import HeldRows, LeadRows, StoredRows
+from bot.services.meter import NO_METER, Meter
+from bot.services.spot_erased import Erased
 from storage import people
+from storage.journal import LeadEntry
+from storage.outbox import Post
 
 #: An absence without an end counts as this long: clocks need an end, and it is asked again every time.
 _OPEN_END = timedelta(days=60)
@@ -66,7 +74,7 @@ class Member:
     def calendar(self) -> Calendar:
         """The person's hours, absences included."""
         base = self.person.calendar if self.person else Calendar.around_the_clock()
-        return base.with_absences(self.absences)
+        return base.with_absences(self.absences) if self.absences else base
 
     @property
     def zone(self) -> str:
@@ -97,26 +105,90 @@ class Roster:
 
 
 def load_roster(conn: Connection, agreement: Agreement, now: datetime) -> Roster:
-    """Read people and absences. Small tables: read per transaction, so that no process is ever stale."""
+    """Read people and absences. Small tables: read per transaction, so that no process is ever stale.
+
+    Most of the time nothing has changed since the last transaction: then who they are need not be worked out again.
+    """
+    global _known
+    rows, absences = people.list_people(conn), people.list_absences(conn, now)
+    if _known is not None and _known.is_of(agreement, rows, absences):
+        return Roster(_known.members)
+    members = _members_of(agreement, rows, absences, now)
+    if not any(
+        member.away_without_end for member in members
+    ):  # else the end moves on with every minute
+        _known = _Known(agreement, rows, absences, members)
+    return Roster(members)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Everybody as they were worked out last, and from what."""
+
+    agreement: Agreement
+    rows: list[people.PersonRow]
+    absences: list[people.AbsenceRow]
+    members: list[Member]
+
+    def is_of(
+        self,
+        agreement: Agreement,
+        rows: list[people.PersonRow],
+        absences: list[people.AbsenceRow],
+    ) -> bool:
+        """Whether they would be worked out from the same."""
+        return self.agreement is agreement and self.rows == rows and self.absences == absences
+
+
+_known: _Known | None = None
+
+
+def _members_of(
+    agreement: Agreement,
+    rows: list[people.PersonRow],
+    absences: list[people.AbsenceRow],
+    now: datetime,
+) -> list[Member]:
     away: dict[int, list[tuple[datetime, datetime]]] = {}
     endless: set[int] = set()
-    for absence in people.list_absences(conn, now):
+    for absence in absences:
         if absence.until_at is None:
             endless.add(absence.person_id)
         away.setdefault(absence.person_id, []).append(
             (absence.from_at, absence.until_at or now + _OPEN_END)
         )
-    return Roster(
-        [
-            Member(
-                row,
-                agreement.people.get(row.email) if row.in_playbook else None,
-                tuple(away.get(row.id, ())),
-                row.id in endless,
-            )
-            for row in people.list_people(conn)
-        ]
-    )
+    return [
+        Member(
+            row,
+            agreement.people.get(row.email) if row.in_playbook else None,
+            tuple(away.get(row.id, ())),
+            row.id in endless,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What a batch of leads is to be written at its end, with a few statements for all of them (`fire_timers`)."""
+
+    entries: list[LeadEntry] = field(default_factory=list)
+    posts: list[Post] = field(default_factory=list)
+    #: Leads whose cards, and people whose lists and Home tabs, are to be brought up to date.
+    redrawn: set[int] = field(default_factory=set)
+    concerned: set[int] = field(default_factory=set)
+    #: Clocks that ended, whose timers are to be disarmed, and timers of those that began.
+    ended: set[int] = field(default_factory=set)
+    armed: list[dict[str, Any]] = field(default_factory=list)
+    #: Cards that need not be posted any more, by the reason.
+    held_back: dict[str, list[str]] = field(default_factory=dict)
+    #: When somebody was last offered a lead, and how many each holds once that was read.
+    turns: dict[int, datetime] = field(default_factory=dict)
+    open_counts: dict[int, int] | None = None
+    #: How routing saw everybody the last time.
+    candidates: dict[int, tuple[Member, Candidate]] = field(default_factory=dict)
+    #: Leads that are changed in memory, with their offers and clocks.
+    held: dict[int, HeldRows] = field(default_factory=dict)
 
 
 @dataclass
@@ -131,11 +203,25 @@ class Work:
     wake: bool = field(default=False)
     #: A webhook receiver is configured: changes of leads are told to it (`tell_crm`).
     tells_crm: bool = field(default=False)
+    #: How long what is kept.
+    retention: Retention = field(default_factory=Retention)
+    #: Knows again whoever was erased.
+    erased: Erased = field(default_factory=Erased, repr=False)
+
+    #: Set while many leads are worked on together: then what nobody reads back is written at the end.
+    gathered: Gathered | None = field(default=None, repr=False)
+
+    meter: Meter = field(default=NO_METER, repr=False)
 
     @cached_property
     def roster(self) -> Roster:
         """Everybody, read once per transaction."""
         return load_roster(self.conn, self.agreement, self.now)
+
+    def rows(self, lead_id: int) -> LeadRows:
+        """The rows of a locked lead: in memory when its batch holds them, else in the database."""
+        held = self.gathered.held.get(lead_id) if self.gathered is not None else None
+        return held if held is not None else StoredRows(self.conn)
 
     def forget_roster(self) -> None:
         """Read people again: an absence or a Slack id changed within this transaction."""

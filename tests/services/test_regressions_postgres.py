@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from bot.clock import Clock
+from bot.services import admit_leads as admitting
 from bot.services import receive_leads as receiving
 from bot.services.receive_leads import Incoming, Message, receive_leads
 from bot.services.runtime import Runtime
@@ -67,10 +68,10 @@ def runtime(url: str) -> Iterator[Runtime]:
 def test_a_connection_that_breaks_while_a_lead_is_applied_costs_a_second_try_and_no_lead(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_apply = receiving._apply_facts
+    real_admit = admitting.admit_leads
     tries = 0
 
-    def breaking(work: Work, *args: Any) -> dict[str, Any]:
+    def breaking(work: Work, arrivals: Any) -> list[int | None]:
         nonlocal tries
         tries += 1
         if tries == 1:
@@ -79,9 +80,9 @@ def test_a_connection_that_breaks_while_a_lead_is_applied_costs_a_second_try_and
             with other.write() as conn:
                 conn.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
             other.dispose()
-        return real_apply(work, *args)
+        return real_admit(work, arrivals)
 
-    monkeypatch.setattr(receiving, "_apply_facts", breaking)
+    monkeypatch.setattr(receiving, "admit_leads", breaking)
     message = Message("hub", "m-1", "sha", b"{}", (Incoming(0, JANA),))
     received = runtime.write_now(lambda work: receive_leads(work, message))
     assert [r["status"] for r in received.results] == ["accepted"]
