@@ -1,114 +1,103 @@
-"""`python -m chaos [experiment …]`: the experiments at full size; a line of JSON and one of text each.
+"""`python -m chaos [experiment …]`: all experiments, or those named; a line each, results in `artifacts/chaos`.
 
-Experiments: clicks, http, timers, due, intake, receiver, sockets (each on SQLite and PostgreSQL) and kill; all of them
-when none is named. `python -m chaos import FILE --map MAP`: an import of your file, killed and run again (`--help` for
-its options). Options: `--seed N`, `--offers N` (races), `--leads N --fail SHARE` (receiver), `--cuts N` (sockets),
-`--rounds N --leads N --clicks N --kills N` (kill). Exit code 1: something did not hold. What is not here: the
-experiments.
+Options: `--full`: the full numbers, one after the other; stopped and started again it goes on where it was.
+`--size N`, `--seed N`; `--list`: what there is; `--docs`: fills the tables of `docs/reliability.md`.
+`python -m chaos import FILE --map MAP`: an import of your file, killed and run again. Exit code 1: something did not
+hold. What is not here: the experiments.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.logs import configure_logging
-from chaos.clicks import Verdict, click_race
-from chaos.http_clicks import http_click_race
+from chaos import registry, results
+from chaos.experiment import POSTGRES, SQLITE, Experiment, Ground
 from chaos.imports import Export, import_beside, import_kills
-from chaos.intake import intake_race
-from chaos.kill_demo import Plan, kill_round
 from chaos.race import ROOT
-from chaos.receiver import receiver_storm
-from chaos.sockets import socket_race
-from chaos.timers import due_race, tick_race
+from chaos.verdict import Verdict
 from tests.postgres import running_server, stop_server
 from tests.schema import create_schema
-
-Race = Callable[[str, Path, argparse.Namespace], Verdict]
-
-RACES: dict[str, tuple[Race, str]] = {
-    "clicks": (
-        lambda url, _, given: click_race(url, offers=given.offers, seed=given.seed),
-        "two processes click the same offers",
-    ),
-    "http": (
-        lambda url, folder, given: http_click_race(
-            url, folder, offers=given.offers, seed=given.seed
-        ),
-        "two processes click the same offers over signed HTTP",
-    ),
-    "timers": (
-        lambda url, _, given: tick_race(url, leads=given.offers, seed=given.seed),
-        "two processes tick over the same timers",
-    ),
-    "due": (
-        lambda url, _, given: due_race(url, offers=given.offers, seed=given.seed),
-        "a click at the moment the offer lapses",
-    ),
-    "receiver": (
-        lambda url, _, given: receiver_storm(
-            url, leads=given.leads or 1000, fail=given.fail, seed=given.seed
-        ),
-        "a webhook receiver that fails in a share of all calls",
-    ),
-    "intake": (
-        lambda url, _, given: intake_race(url, leads=given.offers, seed=given.seed),
-        "two processes are sent the same leads",
-    ),
-    "sockets": (
-        lambda url, folder, given: socket_race(
-            url, folder, offers=max(6, given.offers // 10), cuts=given.cuts, seed=given.seed
-        ),
-        "the lines of Socket Mode are cut in the middle of clicks, commands and leads",
-    ),
-}
 
 
 def main() -> int:
     """Run what was asked for."""
-    if sys.argv[1:2] == ["import"]:
-        return _import(sys.argv[2:])
-    given = _arguments()
+    words = sys.argv[1:]
+    if words[:1] == ["import"] and "--map" in words:
+        return _import(words[1:])
+    given = _arguments(words)
+    if given.list:
+        for each in registry.EXPERIMENTS:
+            print(f"{each.name:<12} {each.about}\n{'':12} must hold: {each.criterion}")
+            print(
+                f"{'':12} everyday {each.everyday:,}, full {each.full:,}; {', '.join(each.kinds)}"
+            )
+        return 0
+    if given.docs:
+        results.write_docs(registry.EXPERIMENTS)
+        return 0
     configure_logging("ERROR", sys.stderr)
-    wanted = given.experiments or [*RACES, "kill"]
-    with tempfile.TemporaryDirectory(prefix="baton-chaos-") as name:
-        scratch = Path(name)
-        sound = True
-        for experiment in wanted:
-            if experiment == "kill":
-                sound &= _kill(scratch, given)
-                continue
-            race, about = RACES[experiment]
-            for kind, url, folder in _databases(scratch, experiment):
-                sound &= _tell(f"{about}, {kind}", race(url, folder, given))
-    return 0 if sound else 1
+    # Unless it is asked for: a full soak takes a night of its own.
+    wanted = [
+        each
+        for each in registry.EXPERIMENTS
+        if each.name in given.experiments
+        or (not given.experiments and not (given.full and each.name == "soak"))
+    ]
+    found: list[results.Result] = []
+    for experiment in wanted:
+        for kind in experiment.kinds:
+            result = _result(experiment, kind, given)
+            found.append(result)
+            print(results.told(experiment, result), flush=True)
+            for fault in result.first_faults:
+                print(f"    {fault}", flush=True)
+    return 0 if all(result.held for result in found) else 1
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos")
     parser.add_argument("experiments", nargs="*", metavar="experiment")
-    for name, value in (
-        ("seed", 1), ("offers", 1000), ("rounds", 1), ("leads", 0), ("clicks", 200), ("kills", 20),
-        ("cuts", 40),
-    ):  # fmt: skip
-        parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--fail", type=float, default=0.3)
-    given = parser.parse_args()
-    unknown = set(given.experiments) - {*RACES, "kill"}
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--size", type=int, default=0)
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--docs", action="store_true")
+    given = parser.parse_args(words)
+    unknown = [name for name in given.experiments if registry.find(name) is None]
     if unknown:
-        parser.error(f"there is no experiment {', '.join(sorted(unknown))}")
+        known = ", ".join(each.name for each in registry.EXPERIMENTS)
+        parser.error(f"there is no experiment {', '.join(unknown)}; there are {known}")
     return given
+
+
+def _result(experiment: Experiment, kind: str, given: argparse.Namespace) -> results.Result:
+    size = given.size or (experiment.full if given.full else experiment.everyday)
+    if given.full and (known := results.find(experiment, kind, size, given.seed)) is not None:
+        return known
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="baton-chaos-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # the database server runs as somebody else
+        with _databases(folder, kind) as (url, spare):
+            try:
+                verdict = experiment.run(Ground(kind, url, folder, size, given.seed, spare))
+            except Exception as error:  # the others are run all the same
+                said = "".join(traceback.format_exception(error))[-2000:]
+                verdict = Verdict(0, given.seed, faults=[f"did not come to its end: {said}"])
+    verdict.seconds = verdict.seconds or round(time.monotonic() - began, 1)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return results.keep(experiment, kind, size, verdict, now)
 
 
 def _import(words: Sequence[str]) -> int:
@@ -123,93 +112,52 @@ def _import(words: Sequence[str]) -> int:
     parser.add_argument("--beside", action="store_true", help="also beside a running demo")
     given = parser.parse_args(words)
     sound = True
-    with tempfile.TemporaryDirectory(prefix="baton-chaos-") as name:
-        scratch = Path(name)
-        file = scratch / given.file.name  # refused rows are written beside it
-        shutil.copyfile(given.file, file)
-        export = Export(file, given.map.resolve(), given.mode, given.playbook.resolve())
-        calm, killed = (_databases(scratch, each) for each in ("calm", "killed"))
-        for (kind, one, _), (_, other, _) in zip(calm, killed, strict=True):
-            verdict = import_kills(one, other, export, kills=given.kills, seed=given.seed)
+    for kind in (SQLITE, POSTGRES):
+        with tempfile.TemporaryDirectory(prefix="baton-chaos-") as name:
+            folder = Path(name)
+            folder.chmod(0o711)
+            export = _copied(given, folder)
+            with _databases(folder, kind) as (calm, killed):
+                verdict = import_kills(calm, killed, export, kills=given.kills, seed=given.seed)
             sound &= _tell(f"an import killed and run again, {kind}", verdict)
-        if given.beside:
-            verdict = import_beside(scratch / "demo", export)
+    if given.beside:
+        with tempfile.TemporaryDirectory(prefix="baton-chaos-") as name:
+            verdict = import_beside(Path(name) / "demo", _copied(given, Path(name)))
             sound &= _tell("an import beside a running demo, SQLite", verdict)
     return 0 if sound else 1
 
 
-def _databases(scratch: Path, experiment: str) -> Iterator[tuple[str, str, Path]]:
-    """An empty database of each kind, and a folder beside it."""
-    for kind in ("SQLite", "PostgreSQL"):
-        folder = scratch / f"{experiment}-{kind}"
-        folder.mkdir()
-        if kind == "SQLite":
-            url = f"sqlite:///{folder / 'baton.db'}"
-            create_schema(url)
-            yield kind, url, folder
-        else:
-            with _postgres(folder) as url:
-                yield kind, url, folder
+def _copied(given: argparse.Namespace, folder: Path) -> Export:
+    """Refused rows are written beside the file: beside a copy, here."""
+    file = folder / given.file.name
+    shutil.copyfile(given.file, file)
+    return Export(file, given.map.resolve(), given.mode, given.playbook.resolve())
 
 
 @contextmanager
-def _postgres(folder: Path) -> Iterator[str]:
+def _databases(folder: Path, kind: str) -> Iterator[tuple[str, str]]:
+    """Two empty databases with our tables."""
+    if kind == SQLITE:
+        urls = [f"sqlite:///{folder / name}.db" for name in ("baton", "spare")]
+        for url in urls:
+            create_schema(url)
+        yield urls[0], urls[1]
+        return
     server = running_server(folder, os.getpid())
     try:
-        with server.database(server.template(folder, create_schema)) as url:
-            yield url
+        template = server.template(folder, create_schema)
+        with ExitStack() as stack:
+            one, other = (stack.enter_context(server.database(template)) for _ in range(2))
+            yield one, other
     finally:
         stop_server(folder)
 
 
-def _kill(scratch: Path, given: argparse.Namespace) -> bool:
-    """Rounds of the kill experiment, each in a new folder with a seed of its own; one verdict for all."""
-    total = Verdict(0, given.seed)
-    sums: Counter[str] = Counter()
-    most: dict[str, float] = {}
-    began = time.monotonic()
-    for number in range(given.rounds):
-        plan = Plan(given.leads or 500, given.clicks, given.kills, seed=given.seed + number)
-        verdict = kill_round(scratch / f"kill-{number}", plan)
-        print(f"  round {number + 1}: {json.dumps(verdict.figures)}", file=sys.stderr, flush=True)
-        total.n += verdict.figures["kills"]
-        total.faults += [f"seed {plan.seed}: {fault}" for fault in verdict.faults]
-        for name, value in verdict.figures.items():
-            if "seconds" in name:
-                most[name] = max(most.get(name, 0), value)
-            else:
-                sums[name] += value
-    total.seconds = round(time.monotonic() - began, 1)
-    total.figures = {**sums, **most}
-    return _tell("kill -9 of the demo in the middle of leads and clicks, SQLite", total)
-
-
 def _tell(about: str, verdict: Verdict) -> bool:
-    bound = round(3 / verdict.n, 5) if verdict.n else None
-    print(
-        json.dumps({
-            "experiment": about, "commit": _commit(), "n": verdict.n, "seed": verdict.seed,
-            "seconds": verdict.seconds, "figures": verdict.figures, "faults": len(verdict.faults),
-            "first faults": verdict.faults[:20], "bound": bound,
-        })
-    )  # fmt: skip
     said = "held" if not verdict.faults else f"{len(verdict.faults)} FAULTS"
-    print(
-        f"{about}: n = {verdict.n}, {said}, rate below {bound} (3/n), {verdict.seconds} s",
-        flush=True,
-    )
+    print(f"{about}: n = {verdict.n}, {said}, below {verdict.bound} (3/n), {verdict.seconds} s")
+    print(f"    {verdict.figures}", *verdict.faults[:20], sep="\n    ", flush=True)
     return not verdict.faults
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

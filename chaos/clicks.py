@@ -8,25 +8,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.books import Books, damage, misfits, open_books, step_faults, unguarded
+from chaos.experiment import Experiment
 from chaos.race import Hall, Put, made_leads, near_order, race
+from chaos.verdict import Verdict as Verdict
 
 #: First process's deed, second process's deed.
 FLAVOURS = (("accept", "accept"), ("accept", "take"), ("accept", "pass_on"))
-
-
-@dataclass(slots=True)
-class Verdict:
-    """The figures of an experiment; `faults` are sentences, none when it went well."""
-
-    n: int
-    seed: int
-    seconds: float = 0.0
-    figures: dict[str, Any] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
 
 
 def click_race(url: str, *, offers: int, seed: int, flavours: int = len(FLAVOURS)) -> Verdict:
@@ -128,3 +118,16 @@ def _faults_of(
         return [f"{winner} won, journalled {moves}"]
     ended = {"accept": "accepted", "pass_on": "passed"}[winner]
     return [] if state == ended else [f"{winner} won, the offer is {state}"]
+
+
+EXPERIMENTS = (
+    Experiment(
+        "clicks",
+        "two processes click the same offers",
+        "one winner an offer, the loser is told who has it",
+        "the transition without its condition on the status: two winners (PostgreSQL; SQLite has one writer)",
+        everyday=300,
+        full=10_000,
+        run=lambda ground: click_race(ground.url, offers=ground.size, seed=ground.seed),
+    ),
+)

@@ -19,9 +19,11 @@ import aiohttp
 from bot.demo import channels_of, people_of
 from chaos.batons import batons, ready, send_leads
 from chaos.books import Books, damage, misfits, open_books, step_faults, unguarded
-from chaos.clicks import Verdict
+from chaos.experiment import Experiment
+from chaos.http_racer import send_at_signal
 from chaos.playbooks import agreement_of, playbook_text
 from chaos.race import made_leads, near_order, race
+from chaos.verdict import Verdict
 from sandbox.app import Sandbox, SandboxConfig, create_sandbox
 from sandbox.clock import ManualClock
 from sandbox.config import DEFAULT_BOT_TOKEN
@@ -78,7 +80,7 @@ async def _race(url: str, folder: Path, offers: int, seed: int) -> Verdict:
                         for side in (0, 1)
                     ],
                     limit=120.0 + offers,
-                    module="chaos.http_racer",
+                    racer=send_at_signal,
                 )
                 verdict.seconds = round(time.monotonic() - began, 1)
                 books = open_books(database)
@@ -170,3 +172,18 @@ def _judge(
         "refusals shown": told.total(),
         "clicks a second": round(2 * verdict.n / verdict.seconds) if verdict.seconds else 0,
     }
+
+
+EXPERIMENTS = (
+    Experiment(
+        "http",
+        "two processes click the same offers over signed HTTP",
+        "one winner an offer, every click is answered, the loser is told who has it",
+        "the transition without its condition on the offer: two winners (PostgreSQL)",
+        everyday=60,
+        full=2_000,
+        run=lambda ground: http_click_race(
+            ground.url, ground.folder, offers=ground.size, seed=ground.seed
+        ),
+    ),
+)

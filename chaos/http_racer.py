@@ -1,4 +1,4 @@
-"""One client process: signed clicks to one Baton over HTTP, several at a time. Run as `python -m chaos.http_racer`.
+"""One client process: signed clicks to one Baton over HTTP, several at a time.
 
 What is not here: the start signal and the verdict (`http_clicks`).
 """
@@ -6,9 +6,9 @@ What is not here: the start signal and the verdict (`http_clicks`).
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -18,7 +18,7 @@ from chaos.signed import click_request
 _AT_ONCE = 8
 
 
-async def send_all(task: dict[str, Any]) -> list[dict[str, Any]]:
+async def send_all(task: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Send every click of `task`; what each was answered, and when."""
     waiting = list(reversed(task["clicks"]))
     found: list[dict[str, Any]] = []
@@ -48,14 +48,9 @@ async def send_all(task: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def main() -> int:
-    """Read one task, wait for the signal, click, answer."""
-    task = json.loads(sys.stdin.readline())
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(json.dumps(asyncio.run(send_all(task))), flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def send_at_signal(
+    task: Mapping[str, Any], wait_for_the_signal: Callable[[], None]
+) -> list[dict[str, Any]]:
+    """Click, once the signal was given."""
+    wait_for_the_signal()
+    return asyncio.run(send_all(task))

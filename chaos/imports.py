@@ -7,6 +7,7 @@ are compared by (`imported`).
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import os
 import random
@@ -22,10 +23,11 @@ from typing import Any
 
 import aiohttp
 
-from chaos.clicks import Verdict
 from chaos.demo_process import DemoProcess, Doors
+from chaos.experiment import Experiment, Ground
 from chaos.imported import books_of, cursor_of, differences, unaccounted
 from chaos.race import ROOT, made_leads
+from chaos.verdict import Verdict
 from storage.database import Database
 
 _RUN = 600.0
@@ -232,3 +234,35 @@ def _never_made(database: Database, mode: str) -> list[str]:
     if books["outbox"] > posts:
         found["outbox"] = books["outbox"]
     return [f"an import made {found}"] if found else []
+
+
+def _imported(ground: Ground) -> Verdict:
+    """An export made of the sample's rows over and over, each row another person."""
+    with (ROOT / "samples" / "leads.csv").open(encoding="utf-8", newline="") as source:
+        header, *read = csv.reader(source, delimiter=";")
+    rows = [
+        row for row in read if len(row) == len(header)
+    ]  # the sample has a broken one on purpose
+    file = ground.folder / "export.csv"
+    with file.open("w", encoding="utf-8", newline="") as out:
+        export_of = csv.writer(out, delimiter=";")
+        export_of.writerow(header)
+        for number in range(ground.size):
+            key, name, email, *rest = rows[number % len(rows)]
+            export_of.writerow([f"{key}-{number}", f"{name} {number}", f"{number}.{email}", *rest])
+    export = Export(file, ROOT / "samples" / "leads.map.yaml", "history", ROOT / "playbook.yaml")
+    kills = max(3, ground.size // 500)
+    return import_kills(ground.spare, ground.url, export, kills=kills, seed=ground.seed)
+
+
+EXPERIMENTS = (
+    Experiment(
+        "import",
+        "an import killed and run again, beside one that is not",
+        "both databases hold the same: every row ends once as lead, duplicate or named reject",
+        "the cursor written apart from its rows: leads twice or missing",
+        everyday=2_000,
+        full=10_000,
+        run=_imported,
+    ),
+)

@@ -10,8 +10,9 @@ from collections import Counter
 from typing import Any
 
 from chaos.books import damage, misfits, open_books, step_faults, unguarded
-from chaos.clicks import Verdict
+from chaos.experiment import Experiment
 from chaos.race import Hall, digest, made_leads, near_order, race
+from chaos.verdict import Verdict
 
 #: Leads in one message.
 BATCH = 10
@@ -74,3 +75,16 @@ def _messages(name: str, leads: list[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for start in range(0, len(leads), BATCH)
     ]
+
+
+EXPERIMENTS = (
+    Experiment(
+        "intake",
+        "two processes are sent the same leads",
+        "each becomes one lead, and every answer names it",
+        "intake without its unique keys: leads twice (PostgreSQL; SQLite has one writer)",
+        everyday=300,
+        full=10_000,
+        run=lambda ground: intake_race(ground.url, leads=ground.size, seed=ground.seed),
+    ),
+)

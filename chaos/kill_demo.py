@@ -23,10 +23,11 @@ import aiohttp
 from bot.clock import Clock
 from bot.services.runtime import Runtime
 from chaos.books import Books, damage, misfits, open_books, overdue, step_faults, unguarded
-from chaos.clicks import Verdict
 from chaos.demo_process import DemoProcess, Doors
+from chaos.experiment import SQLITE, Experiment, Ground
 from chaos.playbooks import agreement_of, playbook_text
 from chaos.race import made_leads
+from chaos.verdict import Verdict
 from storage import outbox
 from storage.database import Database
 
@@ -340,3 +341,22 @@ def _judge_messages(run: Run, books: Books, messages: list[dict[str, Any]]) -> N
     run.figures["shown twice"] = sum(many - 1 for many in shown.values() if many > 1)
     strangers = [d for d in shown if d not in books.posts]
     run.faults += [f"the message {d} was never decided" for d in strangers]
+
+
+def _kills(ground: Ground) -> Verdict:
+    plan = Plan(ground.size * 15, ground.size * 6, ground.size, seed=ground.seed)
+    return kill_round(ground.folder / "demo", plan)
+
+
+EXPERIMENTS = (
+    Experiment(
+        "demo",
+        "kill -9 of the whole demo in the middle of leads, clicks and moves of the clock",
+        "nothing acknowledged is missing, nothing happened twice, no card is lost",
+        "the answer before the commit: acknowledged leads are missing",
+        everyday=6,
+        full=100,
+        run=_kills,
+        kinds=(SQLITE,),
+    ),
+)

@@ -6,15 +6,16 @@ What is not here: what a process does (`racer`), what must hold in the end (`boo
 from __future__ import annotations
 
 import hashlib
-import json
+import multiprocessing
 import random
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from bot.services.receive_leads import Incoming, Message, Received, receive_lead
 from bot.services.runtime import Runtime
 from bot.services.work import Work
 from chaos.playbooks import agreement_of, playbook_text
-from chaos.racer import facts_of
+from chaos.racer import facts_of, run_task
 from storage import people
 from storage.database import Database
 from storage.models import Offers
@@ -34,7 +35,12 @@ _offers = table_of(Offers)
 ROOT = Path(__file__).parent.parent
 #: A Monday in office hours.
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+READY = "ready"
 _COUNTRIES = ("DE", "US", "SG")
+
+#: What a process of a race does with its task. It calls the second argument when it is ready, which waits for the
+#: signal.
+Job = Callable[[Mapping[str, Any], Callable[[], None]], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,54 +158,71 @@ def digest(text: str) -> str:
 
 
 def race(
-    tasks: Sequence[Mapping[str, Any]], *, limit: float = 120.0, module: str = "chaos.racer"
+    tasks: Sequence[Mapping[str, Any]], *, limit: float = 120.0, racer: Job = run_task
 ) -> list[Any]:
     """Start a process for each task, give the signal when all are ready, and return what each found.
 
     RuntimeError when one of them failed.
     """
-    with _racers(len(tasks), module) as racers:
-        for racer, task in zip(racers, tasks, strict=True):
-            _tell(racer, json.dumps(task))
-        for racer in racers:
-            assert racer.stdout is not None  # noqa: S101 - a pipe by construction
-            if racer.stdout.readline().strip() != "ready":
-                raise RuntimeError(f"a racer did not start: {racer.communicate()[1][-2000:]}")
-        for racer in racers:
-            _tell(racer, "go")
-        return [_answer(racer, limit) for racer in racers]
+    with _racers(tasks, racer) as lines:
+        for line in lines:
+            if _heard(line, limit) != READY:
+                raise RuntimeError("a racer did not start")
+        for line in lines:
+            line.send(None)
+        return [_heard(line, limit) for line in lines]
 
 
 @contextmanager
-def _racers(many: int, module: str) -> Iterator[list[subprocess.Popen[str]]]:
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-m", module],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(many)
-    ]
+def _racers(tasks: Sequence[Mapping[str, Any]], racer: Job) -> Iterator[list[Connection]]:
+    """Processes forked from one that has imported everything already: to import it anew would take each of them
+    longer than most races."""
+    forge = multiprocessing.get_context("forkserver")
+    forge.set_forkserver_preload(["chaos.racer", "chaos.http_racer"])
+    lines: list[Connection] = []
+    processes: list[BaseProcess] = []
     try:
-        yield racers
+        for task in tasks:
+            ours, theirs = forge.Pipe()
+            process = forge.Process(target=_run, args=(theirs, racer, dict(task)), daemon=True)
+            process.start()
+            theirs.close()
+            lines.append(ours)
+            processes.append(process)
+        yield lines
     finally:
-        for racer in racers:
-            if racer.poll() is None:
-                racer.kill()
-            racer.communicate()
+        for line in lines:
+            line.close()
+        for each in processes:
+            each.join(2)
+            if each.is_alive():
+                each.kill()
+                each.join()
+            each.close()
 
 
-def _tell(racer: subprocess.Popen[str], line: str) -> None:
-    assert racer.stdin is not None  # noqa: S101 - a pipe by construction
-    racer.stdin.write(line + "\n")
-    racer.stdin.flush()
+def _run(line: Connection, racer: Job, task: dict[str, Any]) -> None:
+    """In the process of a racer."""
+
+    def wait_for_the_signal() -> None:
+        line.send((True, READY))
+        line.recv()
+
+    try:
+        line.send((True, racer(task, wait_for_the_signal)))
+    except EOFError:  # the race was given up
+        return
+    except Exception as error:
+        line.send((False, "".join(traceback.format_exception(error))[-2000:]))
 
 
-def _answer(racer: subprocess.Popen[str], limit: float) -> Any:
-    out, err = racer.communicate(timeout=limit)
-    if racer.returncode:
-        raise RuntimeError(f"a racer ended with {racer.returncode}: {err[-2000:]}")
-    return json.loads(out.splitlines()[-1])
+def _heard(line: Connection, limit: float) -> Any:
+    if not line.poll(limit):
+        raise RuntimeError("a racer did not end in time")
+    try:
+        well, found = line.recv()
+    except EOFError:
+        raise RuntimeError("a racer ended without a word") from None
+    if not well:
+        raise RuntimeError(f"a racer failed: {found}")
+    return found

@@ -1,14 +1,12 @@
-"""One process of a race: reads its task from stdin, says that it is ready, starts when told to, answers in JSON.
+"""One process of a race: gets its task, says that it is ready, starts when told to, and gives back what it found.
 
-Run as `python -m chaos.racer`. It uses the product's services with a database and a runtime of its own, as a second
+It uses the product's services with a database and a runtime of its own, as a second
 `baton web` or `baton worker` would. What is not here: the start signal and the verdict (`race`).
 """
 
 from __future__ import annotations
 
-import json
 import random
-import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -144,23 +142,18 @@ def facts_of(lead: Mapping[str, Any], now: datetime) -> LeadFacts:
     return replace(LeadFacts(**lead), occurred_at=now.astimezone(UTC))
 
 
-def main() -> int:
-    """Read one task, race, answer."""
-    racer = Racer(json.loads(sys.stdin.readline()))
+def run_task(task: Mapping[str, Any], wait_for_the_signal: Callable[[], None]) -> Any:
+    """Race; what it found."""
+    racer = Racer(task)
     job: Callable[[], Any] = {
         "click": racer.click,
         "tick": racer.tick,
         "receive": racer.receive,
         "begin": racer.begin,
-    }[racer.task["job"]]
-    print("ready", flush=True)
-    sys.stdin.readline()
-    racer.start()
-    found = job()
-    print(json.dumps(found), flush=True)
-    racer.runtime.close()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    }[task["job"]]
+    try:
+        wait_for_the_signal()
+        racer.start()
+        return job()
+    finally:
+        racer.runtime.close()

@@ -26,8 +26,9 @@ from bot.services.deliver_hooks import HookDeliverer
 from bot.services.hook_rules import HookRules
 from bot.services.work import Work
 from chaos.books import Books, open_books
-from chaos.clicks import Verdict
+from chaos.experiment import Experiment
 from chaos.race import START, Hall, Put, made_leads
+from chaos.verdict import Verdict
 from storage import hooks
 from tests.webhook_door import SECRET, Door, Letter, Reply, opened
 
@@ -236,3 +237,18 @@ def _expected(books: Books, lead_id: int) -> set[int]:
         elif entry.kind in ("touched", "touch_withdrawn"):
             found.add(entry.seq)
     return found
+
+
+EXPERIMENTS = (
+    Experiment(
+        "receiver",
+        "a webhook receiver that fails in 30 % of all calls",
+        "every change arrives, once to a receiver that knows its ids, in the lead's order",
+        "rows sent past an unsettled one of the same lead: changes arrive out of order",
+        everyday=200,
+        full=1_000,
+        run=lambda ground: receiver_storm(
+            ground.url, leads=ground.size, fail=0.3, seed=ground.seed
+        ),
+    ),
+)

@@ -22,9 +22,10 @@ import aiohttp
 from bot.demo import channels_of, people_of
 from chaos.batons import batons, ready, send_leads
 from chaos.books import Books, damage, misfits, open_books, step_faults, unguarded
-from chaos.clicks import Verdict
+from chaos.experiment import Experiment
 from chaos.playbooks import agreement_of, playbook_text
 from chaos.race import made_leads
+from chaos.verdict import Verdict
 from sandbox.app import Sandbox, SandboxConfig, create_sandbox
 from sandbox.clock import ManualClock
 from sandbox.config import DEFAULT_BOT_TOKEN
@@ -297,3 +298,22 @@ class _Run:
 
 async def _soon() -> None:
     await asyncio.sleep(0.05)
+
+
+EXPERIMENTS = (
+    Experiment(
+        "sockets",
+        "the lines of Socket Mode are cut in the middle of clicks, commands and leads",
+        "every click that was acknowledged acted once, none acts twice",
+        "payloads that come twice are not noted: a command acts twice",
+        everyday=20,
+        full=200,
+        run=lambda ground: socket_race(
+            ground.url,
+            ground.folder,
+            offers=max(6, ground.size),
+            cuts=ground.size,
+            seed=ground.seed,
+        ),
+    ),
+)

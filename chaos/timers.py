@@ -13,8 +13,10 @@ from typing import Any
 
 from bot.services.fire_timers import fire_due
 from chaos.books import Books, damage, misfits, open_books, overdue, step_faults, unguarded
-from chaos.clicks import Verdict, silent
+from chaos.clicks import silent
+from chaos.experiment import Experiment
 from chaos.race import Hall, Put, made_leads, race
+from chaos.verdict import Verdict
 
 #: The accept clock of the experiments' playbook.
 ACCEPT = timedelta(minutes=20)
@@ -133,3 +135,25 @@ def _judge(verdict: Verdict, puts: list[Put], answers: list[dict[str, Any]], boo
         "reoffered": len(puts) - counts["done"],
         "answers": dict(sorted(counts.items())),
     }
+
+
+EXPERIMENTS = (
+    Experiment(
+        "timers",
+        "two processes tick over the same timers",
+        "each step happens once",
+        "timers claimed without locking their leads: steps happen twice (PostgreSQL)",
+        everyday=300,
+        full=10_000,
+        run=lambda ground: tick_race(ground.url, leads=ground.size, seed=ground.seed),
+    ),
+    Experiment(
+        "due",
+        "a click at the moment the offer lapses (due ± 50 ms)",
+        "exactly one of accepted and reoffered; no escalation is created after an accept",
+        "an accept that leaves its clocks running: escalations after the accept",
+        everyday=120,
+        full=10_000,
+        run=lambda ground: due_race(ground.url, offers=ground.size, seed=ground.seed),
+    ),
+)

