@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup run fresh test test-browser chaos bench check format lock clean
+.PHONY: help setup run fresh test test-browser chaos soak bench check format lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -17,8 +17,9 @@ help:
 	@echo 'make fresh         the same with the sandbox emptied'
 	@echo 'make test          all tests but the browser ones; PostgreSQL comes as a wheel (or TEST_DATABASE_URL)'
 	@echo 'make test-browser  the story in a real Chromium'
-	@echo 'make chaos         two processes race, the demo is killed: full sizes, some minutes'
-	@echo 'make bench         how long a search takes in 50,000 leads, beside a scan'
+	@echo 'make chaos         fault experiments, half an hour; EXPERIMENT=name for one, FULL=1 for the full numbers'
+	@echo 'make soak          ordinary work for SECONDS=28800, memory and handles watched'
+	@echo 'make bench         Baton beside its peers: timers, clicks, intake, delivery, search; ROW=name for one'
 	@echo 'make check         ruff, mypy, import rules'
 	@echo 'make format        ruff format, and what ruff can fix'
 	@echo 'make lock          resolve the dependencies again (needs uv)'
@@ -61,13 +62,23 @@ test-browser: setup
 	scripts/ensure-chromium
 	$(BIN)/python -m pytest tests/browser
 
+# EXPERIMENT=name: one only; FULL=1: the full numbers, resumable, hours.
 chaos: setup
-	$(BIN)/python -m chaos $(EXPERIMENT)
+	$(BIN)/python -m chaos $(if $(FULL),--full) $(EXPERIMENT)
 
-bench: setup
-	$(BIN)/python -m benchmarks.search
+$(VENV)/bench.stamp: requirements-bench.txt | $(BIN)/baton
+	$(PIP) -r requirements-bench.txt
+	@touch $@
 
-check: setup
+# ROW=name: one row only.
+soak: setup
+	$(BIN)/python -m chaos soak --size $(or $(SECONDS),28800)
+
+bench: setup $(VENV)/bench.stamp
+	$(BIN)/python -m benchmarks $(ROW)
+
+# The peers of the benchmarks too: mypy reads them.
+check: setup $(VENV)/bench.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -80,7 +91,8 @@ format: setup
 lock:
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements.txt
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml -o requirements-dev.txt
-	@! grep -nE '^(-i|--index-url|--extra-index-url|--find-links|-f) ' requirements.txt requirements-dev.txt
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --group bench pyproject.toml -o requirements-bench.txt
+	@! grep -nE '^(-i|--index-url|--extra-index-url|--find-links|-f) ' requirements.txt requirements-dev.txt requirements-bench.txt
 
 clean:
 	rm -rf $(VENV) artifacts .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

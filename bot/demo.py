@@ -22,6 +22,7 @@ from bot.demo_home import demo_database_url, demo_home, forget_demo
 from bot.demo_story import begin_at, tell_story
 from bot.domain.agreement import Agreement
 from bot.logs import configure_logging
+from bot.services.doubt_rules import DoubtWaits
 from bot.services.move_lead import REDRAW_STEP
 from bot.services.runtime import Runtime
 from bot.services.work import Work
@@ -198,6 +199,8 @@ class Demo:
             more_routes=self.sandbox.routes,
             around=self._around,
             spacing=timedelta(milliseconds=30),
+            # This Slack answers in milliseconds or not at all: what is in doubt can be looked up sooner.
+            doubt_waits=DoubtWaits(look=timedelta(seconds=3), look_again=timedelta(seconds=30)),
         )
         self.clock.house = self.house
         self.asgi = self.house.asgi

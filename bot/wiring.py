@@ -12,28 +12,38 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from pydantic import SecretStr
-from sqlalchemy.exc import IntegrityError
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from bot.clock import Clock
-from bot.domain.agreement import Agreement, Role
+from bot.agreements import PlaybookFaulty as PlaybookFaulty
+from bot.agreements import agreement_from_text as agreement_from_text
+from bot.agreements import bring_in_force as bring_in_force
+from bot.agreements import open_runtime as open_runtime
+from bot.agreements import stored_agreement
+from bot.clock import elapsed
+from bot.domain.agreement import Role
+from bot.domain.retention import Retention
 from bot.gateways.slack import Identity, SlackFailure, SlackGateway
 from bot.gateways.webhook_out import WebhookReceiver
-from bot.playbook.loading import Fault, load_playbook
-from bot.services.apply_playbook import apply_playbook, version_in_force
+from bot.joining import Joined
+from bot.overseeing import SILENT, Overseer
 from bot.services.deliver import Deliverer
 from bot.services.deliver_hooks import HookDeliverer
+from bot.services.doubt_rules import DoubtWaits
 from bot.services.follow_delivery import after_failure, after_sent
-from bot.services.keep_watch import Watch, look_after
+from bot.services.keep_house import Housekeeping
+from bot.services.keep_watch import Presence, Watch, look_after
+from bot.services.pacing import Limits
 from bot.services.present import render_row
 from bot.services.resolve_people import resolve_people
 from bot.services.runtime import Runtime
+from bot.services.settle_doubts import DoubtSettler
+from bot.services.spot_erased import Erased
 from bot.services.work import Work
 from bot.settings import Settings, secret_bytes
 from handlers import http
@@ -43,27 +53,16 @@ from handlers.signatures import SenderKeys
 from handlers.slack_app import build_slack_app
 from handlers.socket_mode import SocketMode
 from handlers.ticks import Ticker
-from storage import deliveries, hooks, leads, playbooks
-from storage.database import Database
+from storage import deliveries, hooks, leads
 
 log = logging.getLogger(__name__)
 
-#: Health turns red when no tick ended for this long.
-TICK_STALE = timedelta(seconds=30)
 RESOLVE_EVERY = 60.0
 RETRY_SLACK = 2.0
 #: Out of reach it is asked less and less often: whatever is wrong, a person has to mend it.
 SLOWEST_RETRY = 20.0
 FIRST_RETRY = 0.1
 FOLLOW_EVERY = 2.0
-
-
-class PlaybookFaulty(Exception):
-    """No usable playbook: `faults` names every fault with its line."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("\n".join(str(f) for f in faults))
-        self.faults = tuple(faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,91 +78,6 @@ class SlackAccess:
     app_token: SecretStr | None = None
 
 
-def agreement_from_text(text: str, clock: Clock) -> tuple[Agreement, str]:
-    """The compiled playbook and the text's hash. Raises `PlaybookFaulty`."""
-    result = load_playbook(text, today=clock.business().date())
-    if result.agreement is None:
-        raise PlaybookFaulty(result.faults)
-    return result.agreement, result.sha256
-
-
-def bring_in_force(runtime: Runtime, text: str) -> Agreement:
-    """Compile `text` and make it the version in force unless it is already."""
-    agreement, sha256 = agreement_from_text(text, runtime.clock)
-
-    def apply(work: Work) -> Agreement:
-        version = version_in_force(work.conn, sha256)
-        if version is not None:
-            return replace(agreement, version=version)
-        work.agreement = agreement
-        return apply_playbook(work, text, sha256)
-
-    runtime.agreement = agreement
-    try:
-        runtime.agreement = runtime.write_now(apply)
-    except IntegrityError:  # another process put it in force at the same moment: now it is
-        runtime.agreement = runtime.write_now(apply)
-    return runtime.agreement
-
-
-def stored_agreement(database: Database, clock: Clock) -> Agreement | None:
-    """The last good version as stored, when there is one that still compiles."""
-    with database.read() as conn:
-        newest = playbooks.newest_playbook(conn)
-    if newest is None:
-        return None
-    result = load_playbook(newest.body, today=clock.business().date())
-    if result.agreement is None:
-        log.error(
-            "the stored playbook does not compile any more", extra={"version": newest.version}
-        )
-        return None
-    return replace(result.agreement, version=newest.version)
-
-
-def _older_version(database: Database, sha256: str) -> int | None:
-    """The version that this text is, when another one is in force."""
-    with database.read() as conn:
-        if version_in_force(conn, sha256) is not None:
-            return None
-        return playbooks.version_of(conn, sha256)
-
-
-def open_runtime(
-    database: Database, clock: Clock, playbook_text: str | None, *, movable_clock: bool = False
-) -> Runtime:
-    """A runtime with an agreement in force. A faulty file leaves the last good version; none at all: PlaybookFaulty.
-
-    A file that was in force before leaves it, too: somebody put a newer version in force, and a start is no reason
-    to go back. `baton playbook apply` does.
-    """
-    stored = stored_agreement(database, clock)
-    older: int | None = None
-    faults: PlaybookFaulty | None = None
-    first: Agreement | None = stored
-    if playbook_text is not None:
-        try:
-            first, sha256 = agreement_from_text(playbook_text, clock)
-            older = _older_version(database, sha256) if stored is not None else None
-        except PlaybookFaulty as faulty:
-            faults = faulty
-    if first is None:
-        raise faults or PlaybookFaulty(())
-    runtime = Runtime(database, clock, stored or first, movable_clock=movable_clock)
-    if older is not None:
-        log.warning(
-            "the playbook's file is version %d, version %d stays in force: set BATON_PLAYBOOK to the file that was "
-            "applied, or go back by: baton playbook apply",
-            older,
-            runtime.agreement.version,
-        )
-    elif playbook_text is not None and faults is None:
-        bring_in_force(runtime, playbook_text)
-    elif faults is not None:
-        log.error("the playbook has faults; the last good version stays in force")
-    return runtime
-
-
 class House:
     """A running Baton. Use `asgi` behind a server; its lifespan starts and stops everything."""
 
@@ -177,7 +91,8 @@ class House:
         worker: bool = True,
         more_routes: Sequence[BaseRoute] = (),
         around: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None,
-        spacing: timedelta = timedelta(seconds=1),
+        spacing: timedelta | None = None,
+        doubt_waits: DoubtWaits = DoubtWaits(),  # noqa: B008 - frozen
     ) -> None:
         self.runtime = runtime
         self.gateway = SlackGateway(access.token.get_secret_value(), access.api_url)
@@ -187,6 +102,8 @@ class House:
         self._resolved = False
         self._parked = 0
         self._loops: list[asyncio.Task[None]] = []
+        self._leaving: asyncio.Task[None] | None = None
+        self._housekeeping: Housekeeping | None = None
         self.deliverer = Deliverer(
             database=runtime.database,
             gateway=self.gateway,
@@ -197,9 +114,25 @@ class House:
             after_sent=after_sent,
             after_failure=after_failure,
             worker=self.name,
-            spacing=spacing,
+            limits=Limits() if spacing is None else Limits.of_a_stand_in(spacing),
+            doubt_waits=doubt_waits,
+        )
+        self.settler = DoubtSettler(
+            database=runtime.database,
+            gateway=self.gateway,
+            settlement=self.deliverer.settlement,
+            render=render_row,
+            make_work=runtime.make_work,
+            clock=runtime.clock,
+            run_in_thread=runtime.call,
+            worker=self.name,
+            waits=doubt_waits,
         )
         runtime.tells_crm = bool(settings.webhook_url)
+        runtime.retention = Retention.of_days(*settings.keep_days)
+        if settings.erasure_key is not None:
+            runtime.erased = Erased(settings.erasure_key.get_secret_value())
+        self._forgets = _Forgets(runtime)
         self._receiver = _receiver_of(settings) if worker else None
         self.hooks: HookDeliverer | None = None
         if self._receiver is not None:
@@ -214,7 +147,18 @@ class House:
             )
             runtime.wakers.hooks = self.hooks.wake
         self._around = around
-        self.ticker = Ticker(runtime, worker=self.name, on_watch=self._watched)
+        role = "run" if web and worker else "worker" if worker else "web"
+        me = Presence(self.name, role)
+        self.joined = Joined(runtime, self.gateway, me, worker=worker)
+        self.overseer = Overseer(
+            settings,
+            runtime,
+            self.gateway,
+            me,
+            worker=worker,
+            trouble=lambda: self.deliverer.trouble,
+        )
+        self.ticker = Ticker(runtime, worker=me, on_watch=self._watched)
         runtime.wakers.delivery = self.deliverer.wake
         runtime.wakers.tick = self.ticker.wake
         desk = Desk(runtime, self.gateway, lambda: self.identity.team_id if self.identity else "")
@@ -233,10 +177,12 @@ class House:
                 base_url=access.api_url,
                 alone=runtime.database.is_sqlite,
             )
-        health = http.Health(alive=self._alive, ready=self._ready, reached=self._reached)
+        health = http.Health(self._alive, self._ready, self._reached, self._stands)
         by_http = slack if web and not by_socket else None
         routes = http.routes(runtime, by_http, health)
-        app = Starlette(routes=[*routes, *more_routes], lifespan=self._lifespan)
+        app = Starlette(
+            routes=[*routes, self.overseer.metrics.route(), *more_routes], lifespan=self._lifespan
+        )
         self.asgi: ASGIApp = Gate(
             app,
             clock=runtime.clock,
@@ -261,25 +207,48 @@ class House:
                     hooks.end_leases_of_the_dead(work.conn, real=work.real),
                 )
             )
+        self.joined.start()
+        self.overseer.start()
         self._loops.append(asyncio.create_task(self._meet_slack()))
+        if self._housekeeping is not None:
+            self._loops.append(asyncio.create_task(self._housekeeping.run()))
         if self._worker:
             self._loops.append(asyncio.create_task(self.deliverer.run()))
+            self._loops.append(asyncio.create_task(self.settler.run()))
             if self.hooks is not None:
                 self._loops.append(asyncio.create_task(self.hooks.run()))
             self.ticker.start()
         else:
             self._loops.append(asyncio.create_task(self._follow_playbook()))
 
+    def look_after(self, housekeeping: Housekeeping) -> None:
+        """Have this run beside the work, and heard by health; before `start()`."""
+        self._housekeeping = housekeeping
+
+    async def leave(self) -> None:
+        """Take up no more work. What is claimed and not on its way goes back at once, sends in flight get time to end;
+        requests that are in hand are still answered."""
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._leave())
+        await asyncio.shield(self._leaving)
+
+    async def _leave(self) -> None:
+        self.ticker.stop()
+        parts = [self.deliverer.stop(), self.settler.stop(8.0), self.joined.stop()]
+        parts += [part.stop() for part in (self.socket, self.hooks) if part is not None]
+        for failed in await asyncio.gather(*parts, return_exceptions=True):
+            if failed is not None:
+                log.error("not stopped in order", exc_info=failed)
+
     async def stop(self) -> None:
         """Stop listening and ringing, let sends in flight end, close."""
-        if self.socket is not None:
-            await self.socket.stop()
-        self.ticker.stop()
-        both = [self.deliverer.stop(), *([self.hooks.stop()] if self.hooks is not None else [])]
-        await asyncio.gather(*both)
+        await self.leave()
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._housekeeping is not None:
+            await self._housekeeping.stop()
+        await self.overseer.stop()
         await self.runtime.drain(2.0)
         await self.gateway.close()
         if self._receiver is not None:
@@ -297,7 +266,7 @@ class House:
     async def _meet_slack(self) -> None:
         """Learn who we are, then find everybody; again every minute for those who are missing."""
         retry, advised = FIRST_RETRY, False
-        while True:
+        while self._leaving is None:
             again = RESOLVE_EVERY
             try:
                 if self.identity is None:
@@ -346,25 +315,53 @@ class House:
     def _alive(self) -> list[str]:
         """Red when a worker's ticks stopped, or nobody looks after the connections to Slack."""
         unattended = self.socket.alive() if self.socket is not None else []
+        unattended += self._housekeeping.faults() if self._housekeeping is not None else []
+        unattended += self.overseer.faults()
         if not self._worker or unattended:
             return unattended
         ticked = self.ticker.ticked_at
-        if ticked is None or self.runtime.clock.real() - ticked > TICK_STALE:
-            return ["No tick has ended for 30 seconds: timers do not fire."]
+        if ticked is None or elapsed() - ticked > SILENT.total_seconds():
+            return [f"No tick has ended for {SILENT.seconds} seconds: timers do not fire."]
         if self._parked:
             return [f"{self._parked} timers failed again and again and were parked: see the log."]
         return []
 
+    async def _stands(self) -> list[str]:
+        """As `_ready`, and the database is asked."""
+        return await self.overseer.reachable() or await self._ready()
+
     async def _ready(self) -> list[str]:
         """Whether leads can be taken: without anybody found in Slack, nobody could be offered one."""
+        if self._housekeeping is not None and (faults := self._housekeeping.faults()):
+            return faults
         if not self._resolved:
             self._resolved = await self.runtime.read(_knows_a_rep)
-        return [] if self._resolved else ["Baton is still looking up people in Slack."]
+        looking = [] if self._resolved else ["Baton is still looking up people in Slack."]
+        return looking + await self._forgets.faults()
 
     def _reached(self) -> list[str]:
         """Whether clicks arrive. Leads are taken all the same: their cards wait in the outbox."""
         unknown = [] if self.identity is not None else ["Slack has not said yet who we are."]
-        return unknown + (self.socket.faults() if self.socket is not None else [])
+        lines = self.socket.faults() if self.socket is not None else []
+        house = self._housekeeping.warnings() if self._housekeeping is not None else []
+        return [*unknown, *lines, *self.joined.time.faults(), *house]
+
+
+class _Forgets:
+    """Whether people who were erased could be known again: else no leads are taken. Asked once a second at most."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._faults: list[str] = []
+        self._asked_at: datetime | None = None
+
+    async def faults(self) -> list[str]:
+        """The sentence for `/readyz`, or nothing."""
+        real = self._runtime.clock.real()
+        if self._asked_at is None or abs(real - self._asked_at) >= timedelta(seconds=1):
+            trouble = await self._runtime.read(lambda work: work.erased.trouble(work.conn))
+            self._faults, self._asked_at = [trouble] if trouble else [], real
+        return self._faults
 
 
 def _receiver_of(settings: Settings) -> WebhookReceiver | None:

@@ -14,7 +14,10 @@ import pytest
 from hypothesis import settings
 
 from tests.postgres import PostgresServer, running_server, stop_server
+from tests.quiet import plain_logs
 from tests.schema import create_schema
+
+plain_logs()
 
 _ROOT = Path(__file__).parent
 _ON_BOTH = ("storage", "concurrency", "scenarios")

@@ -124,6 +124,7 @@ class Story(Rows):
                 fired = await self.house.ticker.tick()
                 await self.house.runtime.drain(5)  # what the tick began beside itself
                 sent = await self.house.deliverer.drain()
+                sent += await self.house.settler.drain()
                 if not fired and not sent:
                     return
             raise AssertionError("Baton does not come to rest")

@@ -18,13 +18,15 @@ from bot.clock import Clock
 from bot.commands.failing import CommandFault
 from bot.demo_home import demo_database_url, demo_home, demo_is_there
 from bot.domain.agreement import Agreement
+from bot.domain.retention import Retention
 from bot.logs import redact
 from bot.playbook.loading import LoadResult, load_playbook
 from bot.services.runtime import Runtime
+from bot.services.spot_erased import Erased, LedgerLocked
 from bot.settings import Settings, SettingsFault
 from storage.database import Database, DatabaseUnfit
 from storage.playbooks import newest_playbook
-from storage.revisions import SchemaMismatch, require_head
+from storage.revisions import SchemaMismatch, require_fit
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def plainly() -> Iterator[None]:
         yield
     except SettingsFault as fault:
         raise CommandFault(*fault.sentences) from None
-    except (SchemaMismatch, DatabaseUnfit) as fault:
+    except (SchemaMismatch, DatabaseUnfit, LedgerLocked) as fault:
         raise CommandFault(str(fault)) from None
     except exc.DatabaseError as error:
         # The class itself: "file is not a database". Other subclasses are about our own statements.
@@ -58,7 +60,7 @@ def database_of(settings: Settings) -> Database:
 
 def database_or_demo(settings: Settings) -> tuple[Database, bool]:
     """The database to look at, and whether it is the demo's: without DATABASE_URL and without Slack's token that of a
-    demo that was started here. Whoever uses this says which one it is."""
+    demo that was started here. Whoever uses this says which one it is (`named_database` does)."""
     home = demo_home()
     named = "DATABASE_URL" in os.environ
     if settings.slack_mode != "sandbox" or named or not demo_is_there(home):
@@ -66,15 +68,21 @@ def database_or_demo(settings: Settings) -> tuple[Database, bool]:
     return Database(demo_database_url(home)), True
 
 
-@contextmanager
-def opened_database(settings: Settings) -> Iterator[Database]:
-    """The database, with the tables of this Baton in it. The demo's is named: nobody should take it for theirs."""
+def named_database(settings: Settings) -> Database:
+    """The same; the demo's is named, so that nobody takes it for theirs."""
     database, demo = database_or_demo(settings)
     if demo:
         print(f"in the demo's database, {demo_home() / 'baton.db'}", file=sys.stderr)
+    return database
+
+
+@contextmanager
+def opened_database(settings: Settings) -> Iterator[Database]:
+    """The database, with the tables of this Baton in it."""
+    database = named_database(settings)
     try:
         database.check()
-        require_head(database)
+        require_fit(database)
         yield database
     finally:
         database.dispose()
@@ -87,6 +95,9 @@ def opened_runtime(
     """A runtime for `write_now` and `read_now`. In the sandbox business time is what its page moved it to."""
     runtime = Runtime(database, Clock(), agreement, movable_clock=settings.slack_mode == "sandbox")
     runtime.tells_crm = bool(settings.webhook_url)
+    runtime.retention = Retention.of_days(*settings.keep_days)
+    if settings.erasure_key is not None:
+        runtime.erased = Erased(settings.erasure_key.get_secret_value())
     try:
         yield runtime
     finally:

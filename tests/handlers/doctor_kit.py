@@ -228,6 +228,8 @@ def sound(port: Port, sound_database: Path, tmp_path: Path) -> Iterator[Installa
             "SLACK_APP_TOKEN": DEFAULT_APP_TOKEN,
             "SLACK_API_URL": f"{port.url}/api/",
             "BATON_INTAKE_SECRET": f"website:{GOOD_SECRET}",
+            "BATON_SMTP_URL": "smtp://127.0.0.1:1",
+            "BATON_ALERT_FROM": "baton@acme.example",
             "BATON_WEBHOOK_URL": "",
             "BATON_WEBHOOK_SECRET": "",
             "PORT": port.url.rpartition(":")[2],

@@ -67,6 +67,11 @@ def _read_only(at: Installation) -> None:
     at.env["DATABASE_URL"] = f"sqlite:///file:{at.file}?mode=ro&uri=true"
 
 
+def _from_the_future(at: Installation) -> None:
+    at.sql("UPDATE alembic_version SET version_num = '9999'")
+    at.sql("UPDATE admitted SET oldest = '9999'")
+
+
 def _never_applied(at: Installation) -> None:
     at.sql("DELETE FROM playbooks")
 
@@ -143,7 +148,7 @@ CASES: dict[str, tuple[Callable[[Installation], object], str]] = {
         "fault tables The tables are at revision 0001.* baton migrate",
     ),
     "newer tables": (
-        lambda at: at.sql("UPDATE alembic_version SET version_num = '9999'"),
+        _from_the_future,
         "fault tables .*9999.* a newer Baton was here",
     ),
     "read-only": (_read_only, "fault database .* cannot be written by user"),
@@ -255,6 +260,10 @@ CASES: dict[str, tuple[Callable[[Installation], object], str]] = {
     "one secret for two": (
         put(BATON_INTAKE_SECRET=f"website:{GOOD_SECRET},fair:{GOOD_SECRET}"),
         "warn intake fair and website have one and the same secret",
+    ),
+    "no second way": (
+        unset("BATON_SMTP_URL"),
+        "warn second way While Slack is down nobody hears of a breach.* BATON_SMTP_URL",
     ),
     "webhook receiver gone": (
         _receiver_gone,

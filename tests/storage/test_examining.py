@@ -27,6 +27,7 @@ def test_a_sound_database_and_nothing_running(database_url: str) -> None:
     assert [(f.level, f.topic) for f in found] == [
         (Level.WARN, "running"),
         (Level.OK, "timers"),
+        (Level.NOTE, "watchdog"),
         (Level.OK, "messages"),
         (Level.OK, "quarantine"),
     ]

@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 from sqlalchemy import text
 
+from bot.cli import main
 from bot.commands import starting
 from bot.demo_home import demo_database_url, forget_demo
 from bot.serving import worker_lock
@@ -47,6 +48,8 @@ Says = Callable[..., tuple[int, str, str]]
         ),
         *("playbook apply", "quarantine list", "quarantine show", "quarantine replay"),
         "quarantine drop",
+        *("erase", "export", "purge"),
+        *("backup", "restore", "held list", "held release", "held drop"),
     ],
 )
 def test_every_command_is_listed_and_explains_itself(baton: Says, command: str) -> None:
@@ -92,6 +95,14 @@ def test_a_wrong_line_gets_one_sentence(baton: Says, line: str, sentence: str) -
     assert err.startswith("baton: ")
     assert sentence in err
     assert err.count("\n") == 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)  # as `head` does
+    with os.fdopen(writes, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert main(["check", str(ROOT / "playbook.yaml")]) == 141
 
 
 @pytest.mark.parametrize(
@@ -244,8 +255,8 @@ def test_run_is_the_demo_until_there_is_a_token(
 
 
 def test_migrate_makes_the_tables_once(baton: Says) -> None:
-    assert baton("migrate") == (0, "migrated: 0001, 0002, 0003\n", "")
-    assert baton("migrate") == (0, "at revision 0003, nothing to do\n", "")
+    assert baton("migrate") == (0, "migrated: 0001, 0002, 0003, 0004\n", "")
+    assert baton("migrate") == (0, "at revision 0004, nothing to do\n", "")
     assert baton("quarantine", "list")[0] == 0
 
 
@@ -254,6 +265,7 @@ def test_migrate_leaves_the_tables_of_a_newer_baton_alone(
 ) -> None:
     with named_database.write() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        conn.execute(text("UPDATE admitted SET oldest = '9999'"))
 
     code, out, err = baton("migrate")
 

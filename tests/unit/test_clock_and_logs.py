@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-import structlog
 from freezegun import freeze_time
 
 from bot.clock import Clock
 from bot.logs import configure_logging, get_logger, redact
+from tests.quiet import plain_logs
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -47,7 +47,7 @@ def lines() -> Iterator[io.StringIO]:
     yield stream
     root.setLevel(level)
     root.handlers[:] = handlers
-    structlog.reset_defaults()
+    plain_logs()
 
 
 @dataclass

@@ -6,8 +6,12 @@ Each rule is a function from a module's syntax tree to its offences, and is firs
 from __future__ import annotations
 
 import ast
+import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -146,13 +150,16 @@ def test_each_rule_catches_its_offence(rule: Rule, source: str) -> None:
     assert list(rule(ast.parse(source)))
 
 
+@cache
+def parsed(module: str) -> ast.Module:
+    """The rules are many, the modules hundreds: each is read once."""
+    return ast.parse((ROOT / module).read_text(encoding="utf-8"))
+
+
 def offenders(rule: Rule, among: list[str]) -> dict[str, list[str]]:
     """Module -> offences, for those that have any."""
     assert among, "a rule over no modules proves nothing"
-    found = {
-        module: list(rule(ast.parse((ROOT / module).read_text(encoding="utf-8"))))
-        for module in among
-    }
+    found = {module: list(rule(parsed(module))) for module in among}
     return {module: offences for module, offences in found.items() if offences}
 
 
@@ -197,3 +204,29 @@ def test_the_domain_needs_nothing_but_python() -> None:
 
 def test_the_bot_package_itself_is_empty() -> None:
     assert (ROOT / "bot" / "__init__.py").read_text() == ""
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """What a module needs, by the first part of its name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").partition(".")[0]
+
+
+def test_what_we_import_is_declared_and_what_is_declared_is_few() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    declared = {re.split(r"[\[<>=~! ;]", each)[0].lower().replace("_", "-") for each in listed}
+    assert len(declared) <= 22
+    # Each comes with one that is declared, and is part of its interface.
+    declared |= {"slack-sdk", "markupsafe"}
+    packages = packages_distributions()
+    undeclared = {
+        name
+        for path in modules(*HOUSE, "sandbox")
+        for name in imported(parsed(path))
+        if name not in sys.stdlib_module_names and name not in (*HOUSE, "sandbox")
+        and not declared & {dist.lower().replace("_", "-") for dist in packages.get(name, [])}
+    }  # fmt: skip
+    assert undeclared == set()
