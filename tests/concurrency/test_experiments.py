@@ -14,7 +14,7 @@ from chaos.fsyncs import fsync_order, judge
 from chaos.registry import EXPERIMENTS, find
 
 
-def test_every_experiment_says_what_must_hold_and_was_seen_to_fail() -> None:
+def test_every_experiment_says_what_must_hold_and_what_was_taken_out_of_it() -> None:
     names = [each.name for each in EXPERIMENTS]
     assert len(set(names)) == len(names)
     assert all(find(name) is not None for name in names)
