@@ -231,7 +231,8 @@ EXPERIMENTS = (
         ),
         broken_by=(
             "without keeping pauses 57 of 123 calls came before a Retry-After had ended (60 messages, SQLite); with "
-            "two workers that each keep only their own, 50 of 125 (PostgreSQL)"
+            "two workers that each keep only their own, 50 of 125 (PostgreSQL); without the share kept for fair "
+            "weather, and with a breaker that waits for calls that hang, the fair conversation waited 27 to 29 s"
         ),
         everyday=300,
         full=1000,

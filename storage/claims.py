@@ -6,8 +6,9 @@ does not hold up the rest of its lane: one message that Slack keeps choking on m
 therefore come up before the post of its card; it is dropped then ("not posted yet"), since the post shows the newest
 state when its turn comes. Among lanes, of equal priority the one goes first whose turn is longest ago.
 
-The rows are read in the order of the index on (way, state, priority, id), a page at a time, and hardly further than
-needed: ten thousand rows that wait cost little more than ten, unless none of them may go. What is not here: what
+The rows are read in the order of the index on (way, state, priority, id), a page at a time, and no further than
+needed: a row of a lane that is not among the heads yet comes after the last that was read, and when no other lane has
+rows, nothing comes. So ten thousand rows that wait cost little more than ten. What is not here: what
 becomes of a row (`deliveries`), how much may go when (`bot.services.pacing`).
 """
 
@@ -20,7 +21,23 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, false, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
 
 from storage import outbox
 from storage.deliveries import HOME, LEASE, OutboxRow, end_expired_leases, is_expired
@@ -35,6 +52,21 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 _TURN = 0x42_41_54_03
 
 
+def _all_lanes() -> Select[Any]:
+    # Spelled out, and not bound: only so is the partial index known to have them all.
+    is_open = text("state IN ('pending','sending')")
+    lanes = (
+        select(func.min(_outbox.c.lane).label("lane")).where(is_open).cte("lanes", recursive=True)
+    )
+    following = select(func.min(_outbox.c.lane)).where(is_open, _outbox.c.lane > lanes.c.lane)
+    lanes = lanes.union_all(select(following.scalar_subquery()).where(lanes.c.lane.is_not(None)))
+    return select(lanes.c.lane).where(lanes.c.lane.is_not(None))
+
+
+_LANES = _all_lanes()
+_AN_EDIT = select(_outbox.c.id).where(text("state = 'pending' AND edits")).limit(1)
+
+
 class Kind(StrEnum):
     """What a row is to Slack; each has its own limits."""
 
@@ -45,27 +77,33 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many may go now: `most`, and of them `rest` that are no escalations."""
+    """How many may go now: `most`, of them `rest` that are no escalations, and of these `troubled` in conversations
+    that Slack chokes on."""
 
     most: int
     rest: int
+    troubled: int = 1_000_000
 
     def less(self, urgent: bool) -> Quota:
         """One was taken."""
-        return Quota(self.most - 1, min(self.rest if urgent else self.rest - 1, self.most - 1))
+        one = 0 if urgent else 1
+        return Quota(self.most - 1, min(self.rest - one, self.most - 1), self.troubled - one)
 
-    def lets(self, urgent: bool) -> bool:
+    def lets(self, urgent: bool, troubled: bool = False) -> bool:
         """Whether one more may go."""
-        return (self.most if urgent else self.rest) > 0
+        if urgent:
+            return self.most > 0
+        return min(self.rest, self.troubled) > 0 if troubled else self.rest > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What may be claimed: `calls` in all, so many of each kind (no entry: as many as `calls`), no posts to
-    `paced_lanes`. `probing`: least tried first, so that a row which never gets an answer does not take every chance to
-    find out whether Slack is back. `doubted`: only what may have been sent before, or may be sent twice. `served`: when
-    it was a lane's turn last; of equal priority who waited longest for that goes first, else a few conversations that
-    Slack chokes on would keep all others behind their older messages."""
+    `paced_lanes`. `troubled`: lanes that Slack choked on lately; of equal priority they go last, and of no quota they
+    may take more than its `troubled`. `served`: when it was a lane's turn last; of equal priority who waited longest
+    for that goes first, else a few conversations with many messages would keep all others behind these. `probing`:
+    least tried first, so that a row which never gets an answer does not take every chance to find out whether Slack is
+    back. `doubted`: only what may have been sent before, or may be sent twice."""
 
     calls: Quota
     kinds: Mapping[Kind, Quota] = field(default_factory=dict)
@@ -73,6 +111,7 @@ class Wanted:
     probing: bool = False
     doubted: bool = False
     served: Mapping[str, datetime] = field(default_factory=dict)
+    troubled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +142,21 @@ def look(conn: Connection, wanted: Wanted, *, now: datetime, real: datetime) -> 
         return []
     heads = _heads(conn, wanted, [_flag(calls, kinds[kind]) for kind in Kind], now, real)
     if not wanted.probing:
-        heads.sort(key=lambda h: (h.priority, wanted.served.get(h.lane, _NEVER), h.id))
+        heads.sort(key=lambda head: _turn(head, wanted))
     taken = []
     for head in heads:
         urgent = head.priority <= outbox.PRIORITY_ESCALATION
-        if calls.lets(urgent) and kinds[head.kind].lets(urgent):
+        troubled = head.lane in wanted.troubled
+        if calls.lets(urgent, troubled) and kinds[head.kind].lets(urgent, troubled):
             taken.append(head)
             calls, kinds[head.kind] = calls.less(urgent), kinds[head.kind].less(urgent)
     return taken
+
+
+def _turn(head: Head, wanted: Wanted) -> tuple[int, bool, datetime, int]:
+    """By this, the first goes first."""
+    served = wanted.served.get(head.lane, _NEVER)
+    return (head.priority, head.lane in wanted.troubled, served, head.id)
 
 
 def _heads(
@@ -118,18 +164,40 @@ def _heads(
 ) -> list[Head]:
     """The first rows of lanes, more of them than may go when there are, so that there is a choice."""
     heads: dict[str, Head] = {}
+    if wanted.paced_lanes and not _other_lanes(conn, wanted, heads):
+        return []
     query = _due_rows(wanted.probing, wanted.doubted, tuple(flags))
-    given = {"now": now, "real": real, "paced": sorted(wanted.paced_lanes)}
-    for _ in range(_PAGES):
-        page = conn.execute(query, {**given, "taken": list(heads)}).all()
+    given = {
+        "now": now, "real": real, "paced": sorted(wanted.paced_lanes),
+        "troubled": sorted(wanted.troubled),
+    }  # fmt: skip
+    last = (-1, 0)
+    for turn in range(_PAGES):
+        if turn and not _other_lanes(conn, wanted, heads):
+            break
+        priority, row_id = last
+        page = conn.execute(
+            query, {**given, "taken": list(heads), "priority": priority, "row_id": row_id}
+        ).all()
         for row in page:
             if row.lane not in heads:
                 heads[row.lane] = Head(
                     row.id, row.lane, row.template, row.person_id, kind_of(row), row.priority
                 )
-        if len(page) < _PAGE or len(heads) >= 4 * wanted.calls.most:
+        choice = sum(lane not in wanted.troubled for lane in heads)
+        if len(page) < _PAGE or choice >= 4 * wanted.calls.most:
             break
+        last = (page[-1].priority, page[-1].id)
     return list(heads.values())
+
+
+def _other_lanes(conn: Connection, wanted: Wanted, heads: Mapping[str, Head]) -> set[str]:
+    """Lanes that may have another head: from lane to lane through the index, however many rows there are. Edits go to
+    lanes, too, that must not get a post yet."""
+    lanes = set(conn.execute(_LANES).scalars()) - heads.keys()
+    if lanes <= wanted.paced_lanes and conn.execute(_AN_EDIT).first() is not None:
+        return lanes
+    return lanes - wanted.paced_lanes
 
 
 def has_expired(conn: Connection, real: datetime) -> bool:
@@ -168,8 +236,10 @@ def claim(
     return sorted((as_row(OutboxRow, row) for row in rows), key=lambda row: (row.priority, row.id))
 
 
-def count_doubtful(conn: Connection) -> int:
-    """Messages that may have been posted, and of which that is not known yet."""
+def count_doubtful(conn: Connection, since: datetime | None = None) -> int:
+    """Messages that may have been posted, and of which that is not known yet. `since` (real): without those that wait
+    to be looked for since before then."""
+    before = _outbox.c.doubt_since < since if since is not None else false()
     return int(
         conn.execute(
             select(func.count())
@@ -178,6 +248,7 @@ def count_doubtful(conn: Connection) -> int:
                 _outbox.c.way == outbox.SLACK,
                 _outbox.c.state.in_(("pending", "sending", "doubt")),
                 _outbox.c.doubts > 0,
+                or_(_outbox.c.state != "doubt", ~before),
             )
         ).scalar_one()
     )
@@ -194,10 +265,12 @@ def capped(quota: Quota, most: int) -> Quota:
 
 
 def _flag(calls: Quota, quota: Quota) -> int:
-    """2: any row of the kind may go; 1: escalations alone; 0: none."""
+    """3: any row of the kind may go; 2: of lanes in trouble escalations alone; 1: escalations alone; 0: none."""
     if min(calls.most, quota.most) <= 0:
         return 0
-    return 1 if min(calls.rest, quota.rest) <= 0 else 2
+    if min(calls.rest, quota.rest) <= 0:
+        return 1
+    return 2 if min(calls.troubled, quota.troubled) <= 0 else 3
 
 
 @lru_cache(maxsize=64)
@@ -213,10 +286,10 @@ def _due_rows(probing: bool, doubted: bool, flags: tuple[int, ...]) -> Select[An
         Kind.HOME: home,
     }
     urgent = _outbox.c.priority <= outbox.PRIORITY_ESCALATION
+    calm = or_(urgent, _outbox.c.lane.not_in(bindparam("troubled", expanding=True)))
+    also = {1: urgent, 2: calm, 3: true()}
     open_now = [
-        rows_of[kind] if flag == 2 else and_(rows_of[kind], urgent)
-        for kind, flag in zip(Kind, flags, strict=True)
-        if flag
+        and_(rows_of[kind], also[flag]) for kind, flag in zip(Kind, flags, strict=True) if flag
     ]
     busy = select(_outbox.c.lane).where(_outbox.c.way == outbox.SLACK, _outbox.c.state == "sending")
     columns = (_outbox.c[c] for c in ("id", "lane", "template", "person_id", "edits", "priority"))
@@ -231,8 +304,13 @@ def _due_rows(probing: bool, doubted: bool, flags: tuple[int, ...]) -> Select[An
     )
     if doubted:
         query = query.where(or_(_outbox.c.edits, _outbox.c.doubts > 0))
-    order = ("attempts", "priority", "id") if probing else ("priority", "id")
-    return query.order_by(*(_outbox.c[name] for name in order)).limit(_PAGE)
+    if probing:
+        troubled = _outbox.c.lane.in_(bindparam("troubled", expanding=True))
+        query = query.order_by(case((troubled, 1), else_=0), _outbox.c.attempts)
+    else:
+        last = tuple_(bindparam("priority", type_=Integer), bindparam("row_id", type_=BigInteger))
+        query = query.where(tuple_(_outbox.c.priority, _outbox.c.id) > last)
+    return query.order_by(_outbox.c.priority, _outbox.c.id).limit(_PAGE)
 
 
 def _lock(conn: Connection, ids: Sequence[int]) -> list[int]:

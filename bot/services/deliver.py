@@ -34,7 +34,7 @@ from bot.services.deliver_rules import Method, NoWay, Send, Skip
 from bot.services.deliver_settle import AfterFailure, AfterSent, MakeWork, Settlement
 from bot.services.deliver_types import RenderRow
 from bot.services.doubt_rules import DoubtWaits
-from bot.services.pacing import METHOD_OF, Limits, Pace
+from bot.services.pacing import METHOD_OF, REST, Limits, Pace
 from storage.claims import Quota, kind_of
 from storage.database import Database, is_passing
 from storage.deliveries import IN_DOUBT, LEASE, OutboxRow
@@ -157,28 +157,37 @@ class Deliverer:
             if self._stopping:
                 return 0
             probing = 0
+            if self._pace.breaker.is_told:  # another may have been answered since
+                await self._in_thread(self._claims.look_again)
             room = self._pace.room(self._clock.real(), len(self._tasks), self._most)
             if room.most <= 0:
                 return 0
             if self._pace.breaker.is_open:
                 if not await self._is_back():
                     return 0
-                probing = self._most
+                # Whatever is on its way may end in doubt, too.
+                probing = max(1, self._most - len(self._tasks))
             taken = await self._in_thread(self._take, room, probing)
-            if probing and not taken:
-                await self._nothing_to_try()
+            if probing and taken:
+                self._pace.breaker.tried(self._clock.real())
+                if self._claims.shared:
+                    await self._settle(self._claims.tell_open)
+            elif probing:
+                await self._nothing_to_try(probing)
             for row, decided in taken:
                 task = asyncio.create_task(self._deliver(row, decided), name=f"deliver {row.id}")
                 self._tasks.add(task)
                 task.add_done_callback(self._done)
             return len(taken)
 
-    async def _nothing_to_try(self) -> None:
+    async def _nothing_to_try(self, most: int) -> None:
         """Slack answers, but no message can show that it takes messages: none waits, or too many are in doubt."""
-        if await self._in_thread(self._claims.count_doubtful) < self._most:
-            await self._answered()
+        real = self._clock.real()
+        until = self._pace.closed_until(Method.POST, real)
+        if until is None and await self._in_thread(self._claims.count_doubtful) < most:
+            await self._close()
             return
-        self._pace.breaker.rest(self._clock.real())
+        self._pace.breaker.rest(min(until or real + REST, real + REST))
         if self._claims.shared:
             await self._settle(self._claims.tell_open)
 
@@ -262,10 +271,12 @@ class Deliverer:
             await self._refused(row, send, refused.error)
         except SlackBusy as busy:
             until = self._clock.real() + timedelta(seconds=busy.retry_after)
+            self._pace.note_trouble(row.lane, self._clock.real())
             await self._share(self._pace.pause(send.method, until))
             await self._answered()
             await self._put_off(row, until, "busy")
         except SlackFailure as failure:  # unreachable or in doubt
+            self._pace.note_trouble(row.lane, self._clock.real())
             await self._no_answer(failure)
             await self._after_no_answer(row, send, failure)
         except asyncio.CancelledError:
@@ -307,7 +318,11 @@ class Deliverer:
             await self._settle(self._claims.tell_open)
 
     async def _answered(self) -> None:
-        """Slack answered, whatever it said."""
+        """Slack answered a message, whatever it said."""
+        self._pace.breaker.answered_at = self._clock.real()
+        await self._close()
+
+    async def _close(self) -> None:
         was_open = self._pace.breaker.is_open
         self._pace.breaker.close()
         if was_open and self._claims.shared:

@@ -49,7 +49,8 @@ class Claims:
                 return []  # another process found out
             wanted = replace(self._pace.wanted(real, room), served=self._served)
             if probing:
-                doubted = claims.count_doubtful(conn) >= probing
+                since = self._pace.breaker.answered_at
+                doubted = claims.count_doubtful(conn, since) >= probing
                 wanted = replace(wanted, probing=True, doubted=doubted)
             heads = claims.look(conn, wanted, now=now, real=real)
             if not heads and not claims.has_expired(conn, real):
@@ -63,7 +64,10 @@ class Claims:
                 claims.take_turn(conn)
                 self._pace.learn(paces.read_paces(conn, real), real)
                 fresh = self._pace.wanted(real, room)
-                wanted = replace(wanted, kinds=fresh.kinds, paced_lanes=fresh.paced_lanes)
+                wanted = replace(
+                    wanted, kinds=fresh.kinds, paced_lanes=fresh.paced_lanes,
+                    troubled=fresh.troubled,
+                )  # fmt: skip
             rows = claims.claim(conn, wanted, now=now, real=real, worker=self._worker)
             self._note_served([row.lane for row in rows], real)
             counted = self._pace.reserve([kind_of(row) for row in rows], real)
@@ -79,9 +83,9 @@ class Claims:
         self._served |= dict.fromkeys(lanes, real)
 
     def count_doubtful(self) -> int:
-        """Messages of which nobody knows yet whether they were posted."""
+        """Messages of this outage of which nobody knows yet whether they were posted."""
         with self._database.read() as conn:
-            return claims.count_doubtful(conn)
+            return claims.count_doubtful(conn, self._pace.breaker.answered_at)
 
     def is_turn(self) -> bool:
         """Whether it is on this process to ask Slack whether it is back."""

@@ -27,10 +27,15 @@ LONGEST_WAIT = 15.0
 PROBE_LEASE = 15.0
 #: Of Slack's calls a minute, and of the calls in flight, this share is kept for escalations.
 KEPT_FOR_ESCALATIONS = 0.1
+#: And this share for conversations that Slack had no trouble with for so long: else a few that it keeps choking on use
+#: up with their repetitions what the others need, and those wait for the rest of the minute.
+KEPT_FOR_CALM, TROUBLE_LASTS = 0.2, timedelta(seconds=60)
 #: A call counts for a minute, and is counted by the second in which it was claimed.
 _COUNTS_FOR = 61
 _SECONDS = 64
-_REST = timedelta(seconds=2)
+REST = timedelta(seconds=2)
+#: An answer that takes longer than this is not waited for before something else is tried.
+_PATIENCE = timedelta(seconds=1)
 #: No pause is longer (the gateway cuts Retry-After there): what lies further ahead was written by a wrong clock.
 LONGEST_PAUSE = timedelta(hours=1)
 
@@ -66,6 +71,8 @@ class Breaker:
         self.until: datetime | None = None
         #: The others know. Only then their silence means that one of them was answered.
         self.is_told = False
+        #: When a message was answered last, as far as we know. What is in doubt since before is not this outage's.
+        self.answered_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -79,9 +86,13 @@ class Breaker:
             wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(self.failures - BREAKS_AT, 10))
             self.until = real + timedelta(seconds=wait)
 
-    def rest(self, real: datetime) -> None:
-        """Slack is back as it seems, but there is nothing to try it with: look again soon."""
-        self.until = real + _REST
+    def tried(self, real: datetime) -> None:
+        """A message is on its way to find out whether Slack is back. When it hangs, another may try."""
+        self.until = max(self.until or real, real + _PATIENCE)
+
+    def rest(self, until: datetime) -> None:
+        """Slack is back as it seems, but there is nothing to try it with: look again then."""
+        self.until = until
 
     def close(self) -> None:
         """Slack answered."""
@@ -102,6 +113,7 @@ class Pace:
         self._bars: dict[str, datetime] = {}  # by the names of `storage.paces`
         self._calls: dict[str, PaceRow] = {}
         self._returned: list[PaceRow] = []
+        self._troubled: dict[str, datetime] = {}
 
     # ------------------------------------------------------------ pauses and conversations
 
@@ -132,6 +144,17 @@ class Pace:
             self._bars = {name: bar for name, bar in self._bars.items() if _in_force(bar, real)}
             return frozenset(n.removeprefix("lane:") for n in self._bars if n.startswith("lane:"))
 
+    def note_trouble(self, lane: str, real: datetime) -> None:
+        """Slack told this lane to wait, or gave no answer. Not shared: each process finds out soon enough."""
+        with self._lock:
+            self._troubled[lane] = real + TROUBLE_LASTS
+
+    def troubled_lanes(self, real: datetime) -> frozenset[str]:
+        """Lanes that Slack choked on lately."""
+        with self._lock:
+            self._troubled = {k: until for k, until in self._troubled.items() if until > real}
+            return frozenset(self._troubled)
+
     # ------------------------------------------------------------ how much
 
     def room(self, real: datetime, in_flight: int, most: int) -> Quota:
@@ -140,10 +163,10 @@ class Pace:
             bar = self._bars.get(_ALL)
         if (bar is not None and _in_force(bar, real)) or self.breaker.waits(real):
             return Quota(0, 0)
-        if self.breaker.is_open:
-            return Quota(max(0, 1 - in_flight), max(0, 1 - in_flight))
         free = max(0, most - in_flight)
-        return Quota(free, max(0, free - int(most * KEPT_FOR_ESCALATIONS)))
+        if self.breaker.is_open:  # calls that hang since before must not keep us from asking
+            return Quota(min(1, free), min(1, free))
+        return _shared_out(free, most)
 
     def wanted(self, real: datetime, room: Quota) -> Wanted:
         """What may be claimed now."""
@@ -153,7 +176,7 @@ class Pace:
             else capped(self._left(method, real), room.most)
             for kind, method in METHOD_OF.items()
         }
-        return Wanted(room, kinds, self.paced_lanes(real))
+        return Wanted(room, kinds, self.paced_lanes(real), troubled=self.troubled_lanes(real))
 
     def reserve(self, kinds: Iterable[Kind], real: datetime) -> list[PaceRow]:
         """Count these calls as made; what is to be written where others count, too."""
@@ -200,6 +223,7 @@ class Pace:
                 self.breaker.is_told = True
             elif self.breaker.is_told:
                 self.breaker.close()
+                self.breaker.answered_at = real
 
     def breaker_row(self) -> PaceRow | None:
         """The breaker, for the others; None while it is closed."""
@@ -224,7 +248,7 @@ class Pace:
                 and real < row.until_at <= real + timedelta(seconds=_COUNTS_FOR + 1)
             )
         free = most - max(0, int(used))
-        return Quota(max(0, free), max(0, free - int(most * KEPT_FOR_ESCALATIONS)))
+        return _shared_out(max(0, free), most)
 
     def _count(self, rows: Iterable[PaceRow]) -> None:
         for row in rows:
@@ -232,6 +256,12 @@ class Pace:
             if known is not None and known.until_at == row.until_at:
                 row = PaceRow(row.name, row.until_at, known.tokens + row.tokens)
             self._calls[row.name] = row
+
+
+def _shared_out(free: int, most: int) -> Quota:
+    """Of `most`, so many are free: who may have them."""
+    rest = free - int(most * KEPT_FOR_ESCALATIONS)
+    return Quota(free, max(0, rest), max(0, rest - int(most * KEPT_FOR_CALM)))
 
 
 def _counted(method: str, at: datetime, many: int) -> PaceRow:

@@ -9,10 +9,13 @@ from typing import Any
 
 from sqlalchemy import text
 
+from bot.clock import Clock
 from bot.gateways.slack import SlackBusy, SlackRefused, SlackUnreachable
 from bot.services.deliver_types import Drop, Rendered
+from bot.services.pacing import Pace
 from bot.services.work import Work
 from storage.cards import CardRow
+from storage.claims import Kind, Quota
 from storage.deliveries import OutboxRow
 from tests.services.deliver_kit import Office
 
@@ -117,6 +120,30 @@ async def test_no_more_calls_at_a_time_than_allowed(office: Office) -> None:
     office.slack.gate.set()
     assert await task == 12
     assert office.slack.most_running == 4
+
+
+def test_what_troubled_conversations_may_not_use_up_of_a_minute() -> None:
+    now, pace = Clock().real(), Pace()
+    pace.note_trouble("dm:1", now)
+    pace.reserve([Kind.POST] * 210, now)
+    wanted = pace.wanted(now, pace.room(now, 12, 16))
+    assert wanted.troubled == {"dm:1"}
+    assert wanted.calls == Quota(4, 3, 0)
+    left = wanted.kinds[Kind.POST]
+    assert (left.lets(urgent=False), left.lets(urgent=False, troubled=True)) == (True, False)
+    later = now + timedelta(seconds=61)
+    assert not pace.wanted(later, pace.room(later, 0, 16)).troubled
+
+
+def test_a_call_that_hangs_does_not_keep_us_from_asking_whether_slack_is_back() -> None:
+    now, pace = Clock().real(), Pace()
+    for _ in range(3):
+        pace.breaker.failed(now)
+    now += timedelta(seconds=0.5)
+    assert pace.room(now, 13, 16) == Quota(1, 1)
+    pace.breaker.tried(now)
+    assert pace.room(now, 14, 16) == Quota(0, 0)
+    assert pace.room(now + timedelta(seconds=1), 14, 16) == Quota(1, 1)
 
 
 # Floods

@@ -178,6 +178,28 @@ def test_of_equal_priority_goes_first_whose_turn_is_longest_ago(post: Post) -> N
     assert post.claim_keys(calls=of_one(2), served=served) == ["breach", "new"]
 
 
+def test_conversations_slack_chokes_on_go_last_and_leave_some_for_the_others(post: Post) -> None:
+    """However many older messages they have."""
+    for n in range(70):
+        post.decide(f"old {n}", lane=f"dm:{n % 3}")
+    post.decide("new", lane="dm:9")
+    post.decide("breach", lane="dm:2", priority=outbox.PRIORITY_ESCALATION)
+    calls = Quota(5, 4, 2)
+    troubled = frozenset({"dm:0", "dm:1", "dm:2"})
+    assert post.claim_keys(calls=calls, troubled=troubled) == ["breach", "old 0", "new"]
+
+
+def test_paced_lanes_hide_neither_edits_nor_other_lanes(post: Post) -> None:
+    for n in range(130):
+        post.decide(f"old {n}", lane=f"dm:{n % 2}")
+    paced = frozenset({"dm:0"})
+    assert post.claim_keys(paced_lanes=paced) == ["old 1"]
+    both = frozenset({"dm:0", "dm:1"})
+    assert post.claim_keys(paced_lanes=both) == []
+    post.decide_edit("card", lane="dm:0")
+    assert post.claim_keys(paced_lanes=both) == ["card"]
+
+
 def test_two_workers_at_once_take_each_row_once_and_one_a_lane(post: Post) -> None:
     for n in range(40):
         post.decide(f"card {n}", lane=f"dm:{n % 8}")
