@@ -116,6 +116,11 @@ def sentence_of(kind: str, many: int) -> str:
     return one if many == 1 else more.format(n=f"{many:,}")
 
 
+def statement_of(trouble: Trouble) -> str:
+    """The same with what it is about, as far as it is named: `… (lead #7).`"""
+    return f"{sentence_of(trouble.kind, trouble.many)}{_named(trouble)}."
+
+
 def advice_on(kind: str) -> str:
     """What to do about it."""
     return _KINDS.get(kind, _UNKNOWN)[2]
@@ -134,15 +139,19 @@ def lines_of(notice: AlarmNotice) -> tuple[str, ...]:
     """All of it as plain sentences: ids, no names."""
     said: list[str] = []
     for each in notice.began:
-        said += [f"{sentence_of(each.kind, each.many)}{_named(each)}.", advice_on(each.kind)]
+        said += [statement_of(each), advice_on(each.kind)]
     said += [f"Over: {_lower(sentence_of(each.kind, each.many))}." for each in notice.gone]
     return tuple(said)
 
 
 def render_alarm_notice(notice: AlarmNotice) -> Message:
     """What is wrong, what to do, what is over."""
-    rows = [line(bold(f"Baton: {_lower(headline_of(notice))}"))]
-    rows += [line(literal(said)) for said in lines_of(notice)]
+    said = lines_of(notice)
+    if len(notice.began) == 1:  # the first line is the headline then, and says more
+        headline, said = said[0], said[1:]
+    else:
+        headline = headline_of(notice)
+    rows = [line(bold(f"Baton: {_lower(headline)}")), *(line(literal(each)) for each in said)]
     text = "\n".join(flat(row) for row in rows)
     return message(text, [rich_text(lines(*rows))])
 

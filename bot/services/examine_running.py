@@ -12,9 +12,9 @@ from pathlib import Path
 from sqlalchemy import Connection, exc
 
 from bot.clock import Clock
-from bot.rendering.alarm_notice import advice_on, sentence_of
+from bot.rendering.alarm_notice import advice_on, statement_of
 from bot.services.examine_findings import Finding, fault, note, ok, skip, some, told, warn
-from bot.services.watch_house import STALE
+from bot.services.watch_house import STALE, grouped
 from storage import alarms, examining, held, people, playbooks
 from storage.database import Database
 
@@ -136,14 +136,8 @@ def _timers(conn: Connection, now: datetime, *, alive: bool) -> list[Finding]:
 def _alarms(conn: Connection, real: datetime, *, alive: bool) -> list[Finding]:
     """What the watchdog could not mend, and whether it looks at all."""
     topic = "watchdog"
-    going_on: dict[str, int] = {}
-    for row in alarms.list_going_on(conn):
-        if row.told_at is not None:
-            going_on[row.kind] = going_on.get(row.kind, 0) + 1
-    found = [
-        fault(topic, f"{sentence_of(kind, many)}.", advice_on(kind))
-        for kind, many in going_on.items()
-    ]
+    going_on = grouped(row for row in alarms.list_going_on(conn) if row.told_at is not None)
+    found = [fault(topic, statement_of(each), advice_on(each.kind)) for each in going_on]
     audit = alarms.read_audit(conn)
     if audit is None or audit.ended_at is None:
         return found or [note(topic, "it has not looked everything over yet")]

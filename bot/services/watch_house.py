@@ -259,7 +259,7 @@ def _tell_in_slack(work: Work, verdict: _Verdict) -> AlarmNotice | None:
     ended = [r for r in verdict.gone if r.told_at is not None and r.kind not in ongoing]
     if not due and not ended:
         return None
-    notice = AlarmNotice(_grouped(due), _grouped(ended))
+    notice = AlarmNotice(grouped(due), grouped(ended))
     data = {
         "began": [[t.kind, t.many, list(t.subjects)] for t in notice.began],
         "gone": [[t.kind, t.many, list(t.subjects)] for t in notice.gone],
@@ -281,7 +281,8 @@ def _tell_in_slack(work: Work, verdict: _Verdict) -> AlarmNotice | None:
     return notice
 
 
-def _grouped(rows: Iterable[AlarmRow]) -> tuple[Trouble, ...]:
+def grouped(rows: Iterable[AlarmRow]) -> tuple[Trouble, ...]:
+    """Alarms of a kind together; what concerns a lead is named by its number."""
     by_kind: dict[str, list[str]] = {}
     for row in rows:
         lead = row.data.get("lead")

@@ -63,6 +63,7 @@ async def test_alert_rules_speak_of_what_there_is_and_say_what_to_do(runtime: Ru
         labels = {Seen.SLACK_CALLED: ("m", "ok"), Seen.CLOCK_ENDED: ("accept", "met")}.get(what)
         metrics.meter.see(what, 1, *(labels or (() if what is Seen.TIMER_LATE else ("x",))))
     _, text = await asked(metrics)
+    assert "_created" not in text
     there = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE ")}
     rules = YAML(typ="safe").load(RULES)["groups"][0]["rules"]
     named = {name for rule in rules for name in re.findall(r"\bbaton_\w+", rule["expr"])}
