@@ -26,8 +26,10 @@ _BATCH = 50
 
 
 @contextmanager
-def batons(roles: list[str], env: dict[str, str], folder: Path) -> Iterator[list[str]]:
-    """One process a role, all started at once, and their addresses."""
+def batons(
+    roles: list[str], env: dict[str, str], folder: Path, *, module: str = "bot"
+) -> Iterator[list[str]]:
+    """One process a role, all started at once, and their addresses. `module`: what is run as Baton."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("BATON_", "SLACK_"))}
     processes: list[subprocess.Popen[bytes]] = []
     addresses: list[str] = []
@@ -39,7 +41,7 @@ def batons(roles: list[str], env: dict[str, str], folder: Path) -> Iterator[list
             with (folder / f"log{number}").open("wb") as log:
                 processes.append(
                     subprocess.Popen(
-                        [sys.executable, "-m", "bot", role],
+                        [sys.executable, "-m", module, role],
                         cwd=ROOT,
                         env={**kept, **env, "HOST": "127.0.0.1", "PORT": str(port)},
                         stdin=subprocess.DEVNULL,

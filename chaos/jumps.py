@@ -234,7 +234,7 @@ EXPERIMENTS = (
     Experiment(
         name="jumps",
         about="a wall clock that jumps, and a machine that sleeps",
-        criterion="200 lives of -1 h, +1 h, +10 y, flaps and sleep: 0 steps doubled, lost, early or late by the true"
+        criterion="lives of -1 h, +1 h, +10 y, flaps and sleep: 0 steps doubled, lost, early or late by the true"
         " time, no lead gets more messages than in calm weather, what was slept is down time",
         broken_by="a clock that follows every jump: 92 faults in 6 lives, steps minutes early, hours of false downtime",
         everyday=24,

@@ -245,7 +245,7 @@ EXPERIMENTS = (
         "a webhook receiver that fails in 30 % of all calls",
         "every change arrives, once to a receiver that knows its ids, in the lead's order",
         "rows sent past an unsettled one of the same lead: changes arrive out of order",
-        everyday=200,
+        everyday=100,
         full=1_000,
         run=lambda ground: receiver_storm(
             ground.url, leads=ground.size, fail=0.3, seed=ground.seed

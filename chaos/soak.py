@@ -142,7 +142,8 @@ EXPERIMENTS = (
     Experiment(
         "soak",
         "leads and clicks, hour after hour (the size is seconds)",
-        "memory at most 1 MB an hour and process, handles ± 5, p99 of the last quarter at most 1.2 × the first",
+        "memory at most 1 MB an hour and process, handles ± 5, p99 of the last quarter at most 1.2 × the first"
+        " (slopes are judged from an hour on)",
         "a list that keeps every request: memory grows by megabytes an hour",
         everyday=40,
         full=28_800,

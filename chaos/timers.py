@@ -57,7 +57,7 @@ def tick_race(url: str, *, leads: int, seed: int, workers: int = 2) -> Verdict:
     return verdict
 
 
-def due_race(url: str, *, offers: int, seed: int, group: int = 3, gap: float = 0.25) -> Verdict:
+def due_race(url: str, *, offers: int, seed: int, group: int = 6, gap: float = 0.25) -> Verdict:
     """Each offer is accepted within 50 ms of the instant at which it lapses, while another process ticks."""
     verdict = Verdict(offers, seed)
     rng = random.Random(seed)
