@@ -69,7 +69,7 @@ def measure(row: Row, *, small: bool) -> bool:
             ground.close()
     seconds = round(time.monotonic() - began, 1)
     for name, figure in found.figures.items():
-        print(f"  {name:32}{figure}")
+        print(f"  {name:42} {figure}")
     for note in found.notes:
         print(f"  {note}")
     verdicts = [

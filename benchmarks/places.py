@@ -101,17 +101,22 @@ class Ground:
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process and of its children, also of those that ended."""
     process = psutil.Process(pid)
-    times = process.cpu_times()
-    burned = times.user + times.system + times.children_user + times.children_system
-    for child in process.children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            own = child.cpu_times()
-            burned += own.user + own.system
-    return float(burned)
+    while True:
+        # A child that ends while we add up would be missed or counted twice: then once more.
+        children = process.children()
+        burned = 0.0
+        for child in process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                own = child.cpu_times()
+                burned += own.user + own.system
+        times = process.cpu_times()
+        burned += times.user + times.system + times.children_user + times.children_system
+        if process.children() == children:
+            return float(burned)
 
 
 @contextmanager
-def burning(pid: int, at_least: float = 0.01) -> Iterator[None]:
+def burning(pid: int, at_least: float = 0.005) -> Iterator[None]:
     """Assert that this very process did the work: it burned so many seconds of CPU meanwhile."""
     before = cpu_seconds(pid)
     yield
