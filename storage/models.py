@@ -2,7 +2,8 @@
 
 Personal data lives in `leads`, `notes`, `people`, `histories` and `inbox.raw`; everything else holds ids.
 Constraints are the idempotency: see the unique keys. What is not here: queries; what came in from
-outside and who listens there (`models_intake`); how Baton itself is doing (`models_running`).
+outside and who listens there (`models_intake`); how Baton itself is doing (`models_running`); reports and challenges
+(`models_programme`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage import models_intake, models_running
+from storage import models_intake, models_programme, models_running
 from storage.base import Base as Base
 from storage.types import BigKey
 
@@ -29,6 +30,7 @@ Inbox = models_intake.Inbox
 Liveness = models_running.Liveness
 Heartbeats = models_running.Heartbeats
 ClockOffset = models_running.ClockOffset
+Occasions = models_programme.Occasions
 
 
 class People(Base):

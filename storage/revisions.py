@@ -16,7 +16,7 @@ from storage.models_running import Admitted
 from storage.rows import table_of
 
 #: The newest step in `migrations/versions`: the one that `models` describes.
-HEAD = "0004"
+HEAD = "0005"
 #: The oldest Baton, by its `HEAD`, that may work on the tables of `HEAD`. Steps expand first and contract one release
 #: later, so this is that release's `HEAD` or the one before.
 OLDEST = "0004"

@@ -13,7 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from bot.domain.business_time import Calendar, Duration
+from bot.domain.challenge import Terms
 from bot.domain.lead import LeadFacts
+from bot.domain.people_figures import PeopleFigures
 
 
 class RuleFault(Exception):
@@ -121,6 +123,19 @@ class Team:
     members: tuple[str, ...]
     channel: str
     calendar: Calendar
+    people_figures: PeopleFigures = PeopleFigures.TEAM
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTimes:
+    """When and where reports go by themselves. `channel`: of both teams, "" for marketing's. Minutes of the day, in
+    the company's zone; the digest is a manager's own morning. None: not sent."""
+
+    channel: str = ""
+    weekly_day: int | None = 0  # 0 is Monday
+    weekly_at: int = 9 * 60
+    digest_at: int | None = 8 * 60 + 30
+    monthly: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +232,8 @@ class Agreement:
     version: int = 0
     source_definition: str = ""  # the MQL definition as written, for `why`
     review_every: timedelta | None = None  # how often both sides look at the agreement again
+    reports: ReportTimes = ReportTimes()
+    challenges: tuple[Terms, ...] = ()
 
     def team_of(self, email: str) -> Team | None:
         """The team that `email` is a member of, or None."""

@@ -26,7 +26,7 @@ from storage.search_index import search_index_state
 from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
-STEPS = ["0001", "0002", "0003", "0004"]
+STEPS = ["0001", "0002", "0003", "0004", "0005"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
