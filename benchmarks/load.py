@@ -21,6 +21,8 @@ from benchmarks.places import NotMeasured
 #: The server under test runs on this core, everybody else on the other.
 SERVER_CORE, CLIENT_CORE = 0, 1
 _ANSWER_SECONDS = 30.0
+#: A connection that was silent for longer is opened anew.
+_FRESH_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,9 @@ async def _keep_time(port: int, requests: Sequence[tuple[float, str, bytes]]) ->
 
     async def send(at: float, kind: str, one: bytes) -> None:
         line = free.pop() if free else await _Line.open(port)
+        if line.is_stale():  # the server closes what has been silent for five seconds
+            line.close()
+            line = await _Line.open(port)
         await line.ask(one)
         found.setdefault(kind, []).append(time.perf_counter() - start - at)
         free.append(line)
@@ -108,6 +113,7 @@ class _Line:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._used_at = time.perf_counter()
 
     @classmethod
     async def open(cls, port: int) -> _Line:
@@ -124,8 +130,13 @@ class _Line:
                 if name.lower() == b"content-length":
                     length = int(value)
             body = await self._reader.readexactly(length)
+        self._used_at = time.perf_counter()
         if head[9:12] not in (b"200", b"202"):
             raise NotMeasured(f"answered {head[9:12].decode()}: {body[:200]!r}")
+
+    def is_stale(self) -> bool:
+        """Whether the server may have closed it by now."""
+        return time.perf_counter() - self._used_at > _FRESH_SECONDS
 
     def close(self) -> None:
         self._writer.close()
