@@ -13,24 +13,28 @@ from typing import Any
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.domain.refusal import Refusal
+from bot.rendering import wording_challenge
 from bot.rendering.ids import ActionId, More
 from bot.rendering.modals import message_modal
 from bot.services import (
     answer_offer,
     answer_queries,
+    ask_challenge,
     manage_lead,
     present_forms,
     present_review_forms,
+    propose_challenge,
     review_lead,
     work_lead,
 )
 from bot.services.act_once import act_once
 from bot.services.answer_offer import Answer
+from bot.services.propose_challenge import Told
 from bot.services.work import Member, Work
 from handlers.desk import Desk, member_of, sentence_of
 from handlers.payloads import Click, once_key, read_click
 
-Deed = Callable[[Work, Member | None, str], Answer]
+Deed = Callable[[Work, Member | None, str], Answer | Told]
 View = dict[str, Any]
 OpenForm = Callable[[Work, Member | None, str], View | Refusal]
 
@@ -51,6 +55,14 @@ DEEDS: Mapping[ActionId | More, Deed] = {
     ActionId.ESCALATION_TAKE: manage_lead.take,
     ActionId.ESCALATION_NUDGE: manage_lead.nudge,
     ActionId.REVIEW_TAKE: review_lead.take_review,
+    ActionId.CHALLENGE_JOIN: propose_challenge.join,
+    ActionId.CHALLENGE_PRIVATE: propose_challenge.stay_private,
+    ActionId.CHALLENGE_SCHEDULE: propose_challenge.schedule,
+    ActionId.CHALLENGE_START: propose_challenge.start,
+    ActionId.CHALLENGE_CANCEL: propose_challenge.cancel,
+    ActionId.FLAG_IN_ORDER: propose_challenge.say_in_order,
+    ActionId.FLAG_FINE: propose_challenge.let_count,
+    ActionId.FLAG_VOID: propose_challenge.leave_out,
 }
 
 FORMS: Mapping[ActionId | More, OpenForm] = {
@@ -80,6 +92,7 @@ FORMS: Mapping[ActionId | More, OpenForm] = {
     ActionId.LIST_SHOW_ALL: lambda work, who, what: message_modal(
         "Leads", answer_queries.lead_command(work, who, what)
     ),
+    ActionId.CHALLENGE_NEW: ask_challenge.challenge_form,
     ActionId.HOME_ABSENCE: lambda work, who, _: message_modal(
         "Absence", answer_queries.absence_help(work, who)
     ),
@@ -121,8 +134,11 @@ _TRIGGER_SECONDS = 2.5
 
 def _do(work: Work, click: Click, deed: Deed, key: str) -> str:
     actor = member_of(work, click.user)
-    answer = act_once(work, key, lambda: deed(work, actor, click.id))
-    return sentence_of(answer, work, actor) if isinstance(answer, Refusal) else ""
+    answer: Answer | Told | None = act_once(work, key, lambda: deed(work, actor, click.id))
+    if isinstance(answer, Refusal):
+        return sentence_of(answer, work, actor)
+    # A card is redrawn and says what was done; an answer that only one person sees cannot be.
+    return wording_challenge.said(answer.said) if click.on_answer and answer is not None else ""
 
 
 def _form(work: Work, click: Click, form: OpenForm) -> View | str:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from storage.models import Cards
+from storage.prepared import Prepared, Reading, among
 from storage.rows import as_row, insert_if_new, table_of
 
 _cards = table_of(Cards)
@@ -38,10 +39,34 @@ class CardRow:
     closed: bool
 
 
+_READ: Reading[CardRow] = Reading(
+    CardRow, _cards, lambda _dialect, columns: select(*columns).where(_cards.c.card_key == bindparam("key"))
+)  # fmt: skip
+_SHOW = Prepared(
+    lambda _dialect: (
+        _cards.update()
+        .where(_cards.c.card_key == bindparam("key"), _cards.c.closed.is_(False))
+        .values(rendered_hash=bindparam("hash"), closed=bindparam("end"))
+    )
+)
+_POSTED_COLUMNS = (_cards.c.person_id, _cards.c.template, func.count(_cards.c.id))
+_POSTED = Prepared(
+    lambda dialect: (
+        select(*_POSTED_COLUMNS)
+        .where(
+            among(dialect, _cards.c.person_id, "people"),
+            _cards.c.posted_at > bindparam("since"),
+            among(dialect, _cards.c.template, "templates"),
+        )
+        .group_by(_cards.c.person_id, _cards.c.template)
+    ),
+    _POSTED_COLUMNS,
+)
+
+
 def read_card(conn: Connection, card_key: str) -> CardRow | None:
     """The card with this key, None when it was not posted yet."""
-    row = conn.execute(select(_cards).where(_cards.c.card_key == card_key)).first()
-    return as_row(CardRow, row) if row is not None else None
+    return _READ.first(conn, {"key": card_key})
 
 
 def list_cards(conn: Connection, lead_id: int, *, template: str | None = None) -> list[CardRow]:
@@ -87,11 +112,7 @@ def save_posted(
 
 def save_rendered(conn: Connection, card_key: str, rendered_hash: str, closed: bool) -> None:
     """A card shows something else now. A closed card stays closed."""
-    conn.execute(
-        _cards.update()
-        .where(_cards.c.card_key == card_key, _cards.c.closed.is_(False))
-        .values(rendered_hash=rendered_hash, closed=closed)
-    )
+    _SHOW.run(conn, {"key": card_key, "hash": rendered_hash, "end": closed})
 
 
 def close_card(conn: Connection, card_key: str) -> None:
@@ -103,16 +124,8 @@ def count_posted(
     conn: Connection, person_ids: Collection[int], templates: Collection[str], since: datetime
 ) -> dict[tuple[int, str], int]:
     """How many cards these people got after `since` (business time), by person and template."""
-    rows = conn.execute(
-        select(_cards.c.person_id, _cards.c.template, func.count().label("many"))
-        .where(
-            _cards.c.person_id.in_(list(person_ids)),
-            _cards.c.posted_at > since,
-            _cards.c.template.in_(list(templates)),
-        )
-        .group_by(_cards.c.person_id, _cards.c.template)
-    )
-    return {(row.person_id, row.template): int(row.many) for row in rows}
+    given = {"people": list(person_ids), "since": since, "templates": list(templates)}
+    return {(person, template): int(many) for person, template, many in _POSTED.fetch(conn, given)}
 
 
 def lock_newest(conn: Connection, person_id: int, template: str, since: datetime) -> CardRow | None:

@@ -23,26 +23,29 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Integer,
-    Row,
     Select,
     and_,
     bindparam,
     case,
     false,
     func,
+    not_,
     or_,
     select,
     text,
     true,
     tuple_,
 )
+from sqlalchemy.sql.elements import ClauseElement
 
 from storage import outbox
 from storage.deliveries import HOME, LEASE, OutboxRow, end_expired_leases, is_expired
 from storage.models import Outbox
-from storage.rows import as_row, table_of
+from storage.prepared import Prepared, Reading, among
+from storage.rows import table_of
 
 _outbox = table_of(Outbox)
 #: Rows read at a time, and how often at most.
@@ -63,8 +66,14 @@ def _all_lanes() -> Select[Any]:
     return select(lanes.c.lane).where(lanes.c.lane.is_not(None))
 
 
-_LANES = _all_lanes()
-_AN_EDIT = select(_outbox.c.id).where(text("state = 'pending' AND edits")).limit(1)
+_LANES = Prepared(lambda _dialect: _all_lanes())
+_AN_EDIT = Prepared(
+    lambda _dialect: select(_outbox.c.id).where(text("state = 'pending' AND edits")).limit(1)
+)
+_EXPIRED = Prepared(
+    lambda _dialect: select(_outbox.c.id).where(is_expired(bindparam("real"))).limit(1)
+)
+_TAKE_TURN = Prepared(lambda _dialect: select(func.pg_advisory_xact_lock(_TURN)))
 
 
 class Kind(StrEnum):
@@ -126,13 +135,15 @@ class Head:
     priority: int
 
 
-def kind_of(row: OutboxRow | Head | Row[Any]) -> Kind:
+def kind_of(row: OutboxRow | Head) -> Kind:
     """Home tabs are published; a row with `edits` edits; all others post."""
-    if isinstance(row, Head):
-        return row.kind
-    if row.template == HOME:
+    return row.kind if isinstance(row, Head) else _kind_of(row.template, row.edits)
+
+
+def _kind_of(template: str, edits: bool) -> Kind:
+    if template == HOME:
         return Kind.HOME
-    return Kind.EDIT if row.edits else Kind.POST
+    return Kind.EDIT if edits else Kind.POST
 
 
 def look(conn: Connection, wanted: Wanted, *, now: datetime, real: datetime) -> list[Head]:
@@ -166,6 +177,8 @@ def _heads(
     heads: dict[str, Head] = {}
     if wanted.paced_lanes and not _other_lanes(conn, wanted, heads):
         return []
+    if not any(flags):
+        return []
     query = _due_rows(wanted.probing, wanted.doubted, tuple(flags))
     given = {
         "now": now, "real": real, "paced": sorted(wanted.paced_lanes),
@@ -176,64 +189,86 @@ def _heads(
         if turn and not _other_lanes(conn, wanted, heads):
             break
         priority, row_id = last
-        page = conn.execute(
-            query, {**given, "taken": list(heads), "priority": priority, "row_id": row_id}
-        ).all()
-        for row in page:
-            if row.lane not in heads:
-                heads[row.lane] = Head(
-                    row.id, row.lane, row.template, row.person_id, kind_of(row), row.priority
+        page = query.fetch(
+            conn, {**given, "taken": list(heads), "priority": priority, "row_id": row_id}
+        )
+        for id_, lane, template, person_id, edits, urgency in page:
+            if lane not in heads:
+                heads[lane] = Head(
+                    id_, lane, template, person_id, _kind_of(template, edits), urgency
                 )
         choice = sum(lane not in wanted.troubled for lane in heads)
         if len(page) < _PAGE or choice >= 4 * wanted.calls.most:
             break
-        last = (page[-1].priority, page[-1].id)
+        last = (page[-1][5], page[-1][0])
     return list(heads.values())
 
 
 def _other_lanes(conn: Connection, wanted: Wanted, heads: Mapping[str, Head]) -> set[str]:
     """Lanes that may have another head: from lane to lane through the index, however many rows there are. Edits go to
     lanes, too, that must not get a post yet."""
-    lanes = set(conn.execute(_LANES).scalars()) - heads.keys()
-    if lanes <= wanted.paced_lanes and conn.execute(_AN_EDIT).first() is not None:
+    lanes = {lane for (lane,) in _LANES.fetch(conn, {})} - heads.keys()
+    if lanes <= wanted.paced_lanes and _AN_EDIT.fetch(conn, {}):
         return lanes
     return lanes - wanted.paced_lanes
 
 
 def has_expired(conn: Connection, real: datetime) -> bool:
     """Whether somebody's lease ran out."""
-    return conn.execute(select(_outbox.c.id).where(is_expired(real)).limit(1)).first() is not None
+    return bool(_EXPIRED.fetch(conn, {"real": real}))
 
 
 def take_turn(conn: Connection) -> None:
     """Wait until nobody else claims; then nobody will until the transaction ends. On SQLite the writer is alone."""
     if conn.dialect.name == "postgresql":
-        conn.execute(select(func.pg_advisory_xact_lock(_TURN)))
+        _TAKE_TURN.fetch(conn, {})
 
 
 def claim(
-    conn: Connection, wanted: Wanted, *, now: datetime, real: datetime, worker: str
+    conn: Connection,
+    wanted: Wanted,
+    *,
+    now: datetime,
+    real: datetime,
+    worker: str,
+    has_turn: bool = False,
 ) -> list[OutboxRow]:
-    """Take what `look` finds, for `LEASE`. Touches outbox rows alone; concurrent claims share nothing."""
-    take_turn(conn)
-    end_expired_leases(conn, real)
-    ids = _lock(conn, [head.id for head in look(conn, wanted, now=now, real=real)])
+    """Take what `look` finds, for `LEASE`. Touches outbox rows alone; concurrent claims share nothing. `has_turn`:
+    `take_turn` was called in this transaction."""
+    if not has_turn:
+        take_turn(conn)
+    if has_expired(conn, real):
+        end_expired_leases(conn, real)
+    ids = [head.id for head in look(conn, wanted, now=now, real=real)]
     if not ids:
         return []
-    rows = conn.execute(
+    given = {"ids": ids, "worker": worker, "lease": real + LEASE, "real": real}
+    return sorted(_CLAIM.all(conn, given), key=lambda row: (row.priority, row.id))
+
+
+def _claiming(dialect: str, columns: Sequence[ColumnElement[Any]]) -> ClauseElement:
+    """Those of them that nobody else holds: somebody who changes a row (joins an edit, folds) goes first."""
+    chosen = and_(among(dialect, _outbox.c.id, "ids"), _outbox.c.state == "pending")
+    if dialect == "postgresql":
+        free = select(_outbox.c.id).where(chosen).with_for_update(skip_locked=True)
+        chosen = and_(_outbox.c.id.in_(free), _outbox.c.state == "pending")
+    instant = _outbox.c.lease_until.type
+    return (
         _outbox.update()
-        .where(_outbox.c.id.in_(ids), _outbox.c.state == "pending")
+        .where(chosen)
         .values(
             state="sending",
-            claimed_by=worker,
+            claimed_by=bindparam("worker"),
             fence=_outbox.c.fence + 1,
-            lease_until=real + LEASE,
+            lease_until=bindparam("lease", type_=instant),
             attempts=_outbox.c.attempts + 1,
-            first_try_at=func.coalesce(_outbox.c.first_try_at, real),
+            first_try_at=func.coalesce(_outbox.c.first_try_at, bindparam("real", type_=instant)),
         )
-        .returning(*_outbox.c)
+        .returning(*columns)
     )
-    return sorted((as_row(OutboxRow, row) for row in rows), key=lambda row: (row.priority, row.id))
+
+
+_CLAIM: Reading[OutboxRow] = Reading(OutboxRow, _outbox, _claiming)
 
 
 def count_doubtful(conn: Connection, since: datetime | None = None) -> int:
@@ -274,52 +309,54 @@ def _flag(calls: Quota, quota: Quota) -> int:
 
 
 @lru_cache(maxsize=64)
-def _due_rows(probing: bool, doubted: bool, flags: tuple[int, ...]) -> Select[Any]:
-    """Built once: putting it together takes longer than asking. `flags`: of each kind, in the order of `Kind`."""
-    home, free = (
-        _outbox.c.template == HOME,
-        _outbox.c.lane.not_in(bindparam("paced", expanding=True)),
+def _due_rows(probing: bool, doubted: bool, flags: tuple[int, ...]) -> Prepared:
+    """Put together once. `flags`: of each kind, in the order of `Kind`."""
+    columns = tuple(
+        _outbox.c[c] for c in ("id", "lane", "template", "person_id", "edits", "priority")
     )
+
+    def make(dialect: str) -> ClauseElement:
+        return _due_query(dialect, columns, probing, doubted, flags)
+
+    return Prepared(make, columns)
+
+
+def _due_query(
+    dialect: str,
+    columns: Sequence[ColumnElement[Any]],
+    probing: bool,
+    doubted: bool,
+    flags: tuple[int, ...],
+) -> Select[Any]:
+    home, free = _outbox.c.template == HOME, not_(among(dialect, _outbox.c.lane, "paced"))
     rows_of = {
         Kind.POST: and_(~_outbox.c.edits, ~home, free),
         Kind.EDIT: and_(_outbox.c.edits, ~home),
-        Kind.HOME: home,
+        Kind.HOME: and_(home, free),
     }
     urgent = _outbox.c.priority <= outbox.PRIORITY_ESCALATION
-    calm = or_(urgent, _outbox.c.lane.not_in(bindparam("troubled", expanding=True)))
-    also = {1: urgent, 2: calm, 3: true()}
+    troubled = among(dialect, _outbox.c.lane, "troubled")
+    also = {1: urgent, 2: or_(urgent, not_(troubled)), 3: true()}
     open_now = [
         and_(rows_of[kind], also[flag]) for kind, flag in zip(Kind, flags, strict=True) if flag
     ]
     busy = select(_outbox.c.lane).where(_outbox.c.way == outbox.SLACK, _outbox.c.state == "sending")
-    columns = (_outbox.c[c] for c in ("id", "lane", "template", "person_id", "edits", "priority"))
     query = select(*columns).where(
         _outbox.c.way == outbox.SLACK,
         _outbox.c.state == "pending",
-        _outbox.c.show_at <= bindparam("now"),
-        _outbox.c.not_before <= bindparam("real"),
+        _outbox.c.show_at <= bindparam("now", type_=_outbox.c.show_at.type),
+        _outbox.c.not_before <= bindparam("real", type_=_outbox.c.not_before.type),
         _outbox.c.lane.not_in(busy),
-        _outbox.c.lane.not_in(bindparam("taken", expanding=True)),
-        or_(false(), *open_now),
+        not_(among(dialect, _outbox.c.lane, "taken")),
+        or_(*open_now),
     )
+    if max(flags) == 1:  # then the index ends there, however much else waits
+        query = query.where(urgent)
     if doubted:
         query = query.where(or_(_outbox.c.edits, _outbox.c.doubts > 0))
     if probing:
-        troubled = _outbox.c.lane.in_(bindparam("troubled", expanding=True))
         query = query.order_by(case((troubled, 1), else_=0), _outbox.c.attempts)
     else:
         last = tuple_(bindparam("priority", type_=Integer), bindparam("row_id", type_=BigInteger))
         query = query.where(tuple_(_outbox.c.priority, _outbox.c.id) > last)
     return query.order_by(_outbox.c.priority, _outbox.c.id).limit(_PAGE)
-
-
-def _lock(conn: Connection, ids: Sequence[int]) -> list[int]:
-    """Those of them that nobody else holds: somebody who changes a row (joins an edit, folds) goes first."""
-    if not ids:
-        return []
-    rows = conn.execute(
-        select(_outbox.c.id)
-        .where(_outbox.c.id.in_(ids), _outbox.c.state == "pending")
-        .with_for_update(skip_locked=True)
-    )
-    return list(rows.scalars())

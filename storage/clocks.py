@@ -149,10 +149,16 @@ def list_of_leads(conn: Connection, lead_ids: Sequence[int]) -> dict[int, list[C
 
 def list_running_of(conn: Connection, lead_ids: Sequence[int]) -> list[ClockRow]:
     """Running clocks of several leads."""
-    rows = conn.execute(
-        select(_clocks).where(_clocks.c.lead_id.in_(lead_ids), _clocks.c.ended_at.is_(None))
-    )
-    return [as_row(ClockRow, row) for row in rows]
+    return _RUNNING_OF.all(conn, {"leads": list(lead_ids)})
+
+
+_RUNNING_OF: Reading[ClockRow] = Reading(
+    ClockRow,
+    _clocks,
+    lambda dialect, columns: select(*columns).where(
+        among(dialect, _clocks.c.lead_id, "leads"), _clocks.c.ended_at.is_(None)
+    ),
+)
 
 
 def list_all_running(conn: Connection) -> list[ClockRow]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
 from storage import outbox
 from storage.models import Outbox
+from storage.prepared import Prepared
 from storage.rows import as_row, table_of
 
 _outbox = table_of(Outbox)
@@ -174,7 +176,7 @@ def read_delivery(conn: Connection, row_id: int) -> OutboxRow | None:
     return as_row(OutboxRow, row) if row is not None else None
 
 
-def is_expired(real: datetime) -> ColumnElement[bool]:
+def is_expired(real: datetime | BindParameter[Any]) -> ColumnElement[bool]:
     """Rows for Slack whose claimer lost them."""
     return and_(_SLACK, _outbox.c.state == "sending", _outbox.c.lease_until < real)
 
@@ -214,9 +216,18 @@ def doubt(times: int, cause: str) -> str:
 
 
 def _settle(conn: Connection, row: OutboxRow, **values: Any) -> bool:
-    done = conn.execute(
-        _outbox.update()
-        .where(_outbox.c.id == row.id, _outbox.c.state == row.state, _outbox.c.fence == row.fence)
-        .values(**values)
+    given = {f"new_{name}": value for name, value in values.items()}
+    fenced = {"row": row.id, "was": row.state, "held": row.fence}
+    return _settling(tuple(values)).run(conn, {**given, **fenced}) == 1
+
+
+@lru_cache(maxsize=64)
+def _settling(names: tuple[str, ...]) -> Prepared:
+    """Change these columns of a row that is as it was."""
+    mine = and_(
+        _outbox.c.id == bindparam("row"),
+        _outbox.c.state == bindparam("was"),
+        _outbox.c.fence == bindparam("held"),
     )
-    return done.rowcount == 1
+    new = {name: bindparam(f"new_{name}", type_=_outbox.c[name].type) for name in names}
+    return Prepared(lambda _dialect: _outbox.update().where(mine).values(new))

@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, select
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from storage import cards, offers, outbox
 from storage.claims import Head, Kind
 from storage.deliveries import OutboxRow
 from storage.models import Outbox
+from storage.prepared import Prepared, among, unindexed
 from storage.rows import as_row, table_of
 
 _outbox = table_of(Outbox)
@@ -41,10 +42,7 @@ RELEASED = "released_list"
 # `way` is named everywhere, though folded rows and lists are all of one: without it no index fits, and all that was
 # ever sent would be read.
 #: Written out, as the index of lanes has it: with parameters SQLite does not see that it fits.
-_UNDER_WAY: tuple[ColumnElement[str], ...] = (
-    literal_column("'pending'"),
-    literal_column("'sending'"),
-)
+_UNDER_WAY = text("outbox.state IN ('pending','sending')")
 _NAMED = ("row_ids", "lead_ids", "offer_ids", "clock_ids")
 
 
@@ -215,19 +213,29 @@ def _count_under_way(
     conn: Connection, lanes: Collection[str], now: datetime
 ) -> dict[tuple[Flood, str], int]:
     """Messages and lists that wait or are being sent, by state."""
-    of = (_outbox.c.person_id, _outbox.c.template, _outbox.c.lane)
-    rows = conn.execute(
-        select(*of, _outbox.c.state, func.count().label("many"))
+    given = {"lanes": list(lanes), "templates": [*LIST_OF, *LIST_OF.values()], "now": now}
+    return {
+        (Flood(person, template, lane), state): int(many)
+        for person, template, lane, state, many in _COUNT.fetch(conn, given)
+    }
+
+
+_OF = (_outbox.c.person_id, _outbox.c.template, _outbox.c.lane)
+_COUNT_COLUMNS = (*_OF, _outbox.c.state, func.count(_outbox.c.id))
+_COUNT = Prepared(
+    lambda dialect: (
+        select(*_COUNT_COLUMNS)
         .where(
-            _outbox.c.lane.in_(list(lanes)), _outbox.c.state.in_(_UNDER_WAY), ~_outbox.c.edits,
-            _outbox.c.way == outbox.SLACK,
-            _outbox.c.template.in_((*LIST_OF, *LIST_OF.values())),
-            _outbox.c.show_at <= now, _outbox.c.person_id.is_not(None),
+            among(dialect, _outbox.c.lane, "lanes"), _UNDER_WAY, ~_outbox.c.edits,
+            unindexed(dialect, _outbox.c.way) == outbox.SLACK,
+            among(dialect, _outbox.c.template, "templates"),
+            _outbox.c.show_at <= bindparam("now"), _outbox.c.person_id.is_not(None),
         )
-        .group_by(*of, _outbox.c.state)
-        .order_by(*of)
-    )  # fmt: skip
-    return {(Flood(r.person_id, r.template, r.lane), r.state): int(r.many) for r in rows}
+        .group_by(*_OF, _outbox.c.state)
+        .order_by(*_OF)
+    ),
+    _COUNT_COLUMNS,
+)  # fmt: skip
 
 
 def _lists_under_way(conn: Connection, flood: Flood) -> list[OutboxRow]:

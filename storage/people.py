@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, or_, select
 
 from storage.models import Absences, People
 from storage.prepared import Prepared, Reading, columns_of
-from storage.rows import as_row, insert, insert_if_new, table_of
+from storage.rows import insert, insert_if_new, table_of
 
 _people = table_of(People)
 _absences = table_of(Absences)
@@ -90,8 +90,12 @@ def list_people(conn: Connection) -> list[PersonRow]:
 
 def read_person(conn: Connection, person_id: int) -> PersonRow | None:
     """One of them."""
-    row = conn.execute(select(_people).where(_people.c.id == person_id)).one_or_none()
-    return as_row(PersonRow, row) if row is not None else None
+    return _ONE.first(conn, {"person": person_id})
+
+
+_ONE: Reading[PersonRow] = Reading(
+    PersonRow, _people, lambda _dialect, columns: select(*columns).where(_people.c.id == bindparam("person"))
+)  # fmt: skip
 
 
 def ensure_person(conn: Connection, email: str, name: str) -> None:

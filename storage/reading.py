@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy.sql.elements import ClauseElement
 
 from bot.domain.funnel import Status
 from storage.leads import LeadRow
 from storage.models import Clocks, Leads, Notes, Offers, Playbooks, Timers, Touches
+from storage.prepared import Prepared, among
 from storage.rows import as_row, table_of
 from storage.touches import TouchRow
 
@@ -24,8 +27,13 @@ _playbooks = table_of(Playbooks)
 
 def remind_times(conn: Connection, lead_ids: Sequence[int]) -> dict[int, datetime]:
     """By running clock: when its last reminder before the due time comes (or came)."""
-    rows = conn.execute(
-        select(_clocks.c.id, func.max(_timers.c.due_at))
+    return {int(clock): at for clock, at in _REMIND.fetch(conn, {"leads": list(lead_ids)})}
+
+
+_REMIND_COLUMNS = (_clocks.c.id, func.max(_timers.c.due_at))
+_REMIND = Prepared(
+    lambda dialect: (
+        select(*_REMIND_COLUMNS)
         .join(
             _timers,
             and_(
@@ -35,15 +43,16 @@ def remind_times(conn: Connection, lead_ids: Sequence[int]) -> dict[int, datetim
             ),
         )
         .where(
-            _clocks.c.lead_id.in_(lead_ids),
+            among(dialect, _clocks.c.lead_id, "leads"),
             _clocks.c.ended_at.is_(None),
             _timers.c.generation == _clocks.c.generation,
-            _timers.c.step.like("%:remind"),
+            _timers.c.step.like(bindparam("reminder", "%:remind")),
             _timers.c.due_at < _clocks.c.due_at,
         )
         .group_by(_clocks.c.id)
-    )
-    return {int(clock): at for clock, at in rows}
+    ),
+    _REMIND_COLUMNS,
+)
 
 
 def note_at(conn: Connection, lead_id: int, author_id: int | None, at: datetime) -> str:
@@ -105,6 +114,48 @@ def list_of_teams(
         .order_by(_leads.c.status_at, _leads.c.id)
     )
     return [as_row(LeadRow, row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """A running clock of a lead, and no more than what says when it is due."""
+
+    lead_id: int
+    status: str
+    clock_id: int
+    kind: str
+    due_at: datetime
+
+
+_DUE_COLUMNS = (_leads.c.id, _leads.c.status, _clocks.c.id, _clocks.c.kind, _clocks.c.due_at)
+
+
+def _due_rows(dialect: str) -> ClauseElement:
+    return (
+        select(*_DUE_COLUMNS)
+        .join(_clocks, and_(_clocks.c.lead_id == _leads.c.id, _clocks.c.ended_at.is_(None)))
+        .where(
+            among(dialect, _leads.c.status, "statuses"),
+            _leads.c.kind == "live",
+            or_(
+                among(dialect, _leads.c.team, "teams"), among(dialect, _leads.c.owner_id, "holders")
+            ),
+        )
+        .order_by(_leads.c.status_at, _leads.c.id)
+    )
+
+
+_DUE = Prepared(_due_rows, _DUE_COLUMNS)
+
+
+def due_of_teams(
+    conn: Connection, statuses: Iterable[Status], teams: Sequence[str], holders: Sequence[int]
+) -> list[DueRow]:
+    """The running clocks of the leads that `list_of_teams` lists, in its order."""
+    given = {
+        "statuses": [s.value for s in statuses], "teams": list(teams), "holders": list(holders),
+    }  # fmt: skip
+    return [DueRow(*row) for row in _DUE.fetch(conn, given)]
 
 
 def last_accepted(conn: Connection, person_id: int) -> tuple[int, datetime, datetime] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from bot.clock import Clock
+from bot.clock import Clock, elapsed
 from bot.gateways.slack import (
     SlackBusy,
     SlackFailure,
@@ -35,7 +35,7 @@ from bot.services.deliver_settle import AfterFailure, AfterSent, MakeWork, Settl
 from bot.services.deliver_types import RenderRow
 from bot.services.doubt_rules import DoubtWaits
 from bot.services.pacing import METHOD_OF, REST, Limits, Pace
-from storage.claims import Quota, kind_of
+from storage.claims import kind_of
 from storage.database import Database, is_passing
 from storage.deliveries import IN_DOUBT, LEASE, OutboxRow
 from storage.paces import PaceRow
@@ -48,8 +48,11 @@ Decided = Send | Skip | NoWay | Exception
 #: write down what happened, while the database is away.
 POLL = 1.0
 TOKEN_PAUSE = 30.0
-#: Seconds: calls that end within so long are followed by one claim, which costs hardly more for ten rows than for one.
+#: Seconds: calls that end within so long are followed by one claim, which costs hardly more for ten rows than for one;
+#: commits within so long after a look wait for the next; rows are decided on for so long in one go (a click may wait).
 GATHER = 0.02
+PAUSE = 0.02
+SLICE = 0.008
 SETTLE_RETRIES = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 log = get_logger(__name__)
@@ -97,6 +100,7 @@ class Deliverer:
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._gathering: asyncio.TimerHandle | None = None
+        self._rested_at = 0.0
         self._stopping = False
         self._jitter = random.Random()  # noqa: S311 - spreads retries, guards nothing
         #: For health: what keeps delivery from working; "" when nothing does.
@@ -119,8 +123,12 @@ class Deliverer:
             except Exception:  # whatever it is: delivery must not end
                 log.exception("claim_failed")
                 await asyncio.sleep(POLL)
+            rest = 0.0 if self._claims.shared else min(PAUSE, wait)
+            self._rested_at = self._loop.time() + rest
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), wait)
+                if (left := self._rested_at - self._loop.time()) > 0:
+                    await asyncio.sleep(left)
 
     async def drain(self) -> int:
         """Deliver until nothing may be sent now; how many rows were taken up. Does not wait for pacing."""
@@ -167,18 +175,24 @@ class Deliverer:
                     return 0
                 # Whatever is on its way may end in doubt, too.
                 probing = max(1, self._most - len(self._tasks))
-            taken = await self._in_thread(self._take, room, probing)
+            taken = waiting = await self._in_thread(self._claims.take, room, probing=probing)
             if probing and taken:
                 self._pace.breaker.tried(self._clock.real())
                 if self._claims.shared:
                     await self._settle(self._claims.tell_open)
             elif probing:
                 await self._nothing_to_try(probing)
-            for row, decided in taken:
-                task = asyncio.create_task(self._deliver(row, decided), name=f"deliver {row.id}")
-                self._tasks.add(task)
-                task.add_done_callback(self._done)
+            while waiting:
+                ready = await self._in_thread(self._decide, waiting)
+                waiting = waiting[len(ready) :]
+                for row, decided in ready:
+                    self._begin(row, decided)
             return len(taken)
+
+    def _begin(self, row: OutboxRow, decided: Decided) -> None:
+        task = asyncio.create_task(self._deliver(row, decided), name=f"deliver {row.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
 
     async def _nothing_to_try(self, most: int) -> None:
         """Slack answers, but no message can show that it takes messages: none waits, or too many are in doubt."""
@@ -214,24 +228,26 @@ class Deliverer:
 
     def _go_on(self) -> None:
         self._gathering = None
+        self._rested_at = 0.0
         self._woken.set()
 
-    def _take(self, room: Quota, probing: int) -> list[tuple[OutboxRow, Decided]]:
-        """Rows, and what is to be done with each: decided together, for what they need is mostly the same."""
-        rows = self._claims.take(room, probing=probing)
-        decided: dict[int, Decided] = {}
-        # What goes wrong there, that row and those after it: each by itself.
+    def _decide(self, rows: Sequence[OutboxRow]) -> list[tuple[OutboxRow, Decided]]:
+        """The first of these rows, and what is to be done with each: decided together, for what they need is mostly the
+        same, but not for longer than `SLICE`."""
+        decided: list[Decided] = []
+        until = elapsed() + SLICE
+        # What goes wrong there, that row: by itself. Those after it with the next slice.
         with suppress(Exception), self._database.read() as conn:
             work = self._make_work(conn)
             for row in rows:
-                decided[row.id] = rules.plan(work, row, self._render)
-        for row in rows:
-            if row.id not in decided:
-                decided[row.id] = self._plan(row)
-        if rows:
-            with suppress(DBAPIError, PoolTimeout):  # they are claimed: away or not, they go
-                self._claims.look_again()
-        return [(row, decided[row.id]) for row in rows]
+                decided.append(rules.plan(work, row, self._render))
+                if elapsed() > until:
+                    break
+        if not decided:
+            decided.append(self._plan(rows[0]))
+        with suppress(DBAPIError, PoolTimeout):  # they are claimed: away or not, they go
+            self._claims.look_again()
+        return list(zip(rows, decided, strict=False))
 
     def _plan(self, row: OutboxRow) -> Decided:
         try:
@@ -261,9 +277,8 @@ class Deliverer:
             self._not_called(row)
             await self._put_off(row, until or real, "paced" if until else "handed over")
             return
-        bar = None
-        if send.method is Method.POST:
-            bar = self._pace.note_post(row.lane, real)
+        # A Home tab that changes all the time is drawn once a second, too.
+        bar = self._pace.note_post(row.lane, real) if send.method is not Method.EDIT else None
         try:
             posted = await call_slack(self._gateway, row, send)
         except SlackRefused as refused:
@@ -286,7 +301,7 @@ class Deliverer:
         else:
             await self._answered()
             self.trouble = ""
-            if not self._claims.shared:
+            if not self._claims.shared or send.method is not Method.POST:
                 bar = None
             if not await self._settle(
                 lambda: self._settlement.sent(row, send, posted.channel, posted.ts, bar)

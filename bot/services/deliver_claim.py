@@ -68,7 +68,9 @@ class Claims:
                     wanted, kinds=fresh.kinds, paced_lanes=fresh.paced_lanes,
                     troubled=fresh.troubled,
                 )  # fmt: skip
-            rows = claims.claim(conn, wanted, now=now, real=real, worker=self._worker)
+            rows = claims.claim(
+                conn, wanted, now=now, real=real, worker=self._worker, has_turn=self.shared
+            )
             self._note_served([row.lane for row in rows], real)
             counted = self._pace.reserve([kind_of(row) for row in rows], real)
             if self.shared:

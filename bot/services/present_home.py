@@ -6,16 +6,18 @@ What is not here: the lead behind Open (`present_forms`), wording.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.domain.access import Bond, Deed, may
 from bot.domain.agreement import Role
 from bot.domain.funnel import HELD
-from bot.rendering.home import render_home
+from bot.rendering.home import TEAM_ROWS, render_home
 from bot.rendering.rich import View
 from bot.rendering.views_pages import HomeView, LeadLine
+from bot.services import present_board
 from bot.services.deliver_types import Drop, Rendered
 from bot.services.present_parts import face_of, lines_of, local_day, reader_of
+from bot.services.pressing_leads import pressing_leads
 from bot.services.work import Member, Work
 from storage import leads, reading, waiting
 from storage.cards import CardRow
@@ -23,8 +25,6 @@ from storage.deliveries import OutboxRow
 from storage.leads import LeadRow
 
 _NO_LEAD = frozenset({Bond.NONE})
-#: What a manager's Home calls due soon, when no reminder says it.
-_SOON = timedelta(hours=1)
 
 
 def home(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:
@@ -38,9 +38,9 @@ def home(work: Work, row: OutboxRow, card: CardRow | None) -> Rendered | Drop:
 def home_view(work: Work, member: Member, *, offer_sample: bool = False) -> View:
     """The Home tab of an active member; `offer_sample`: with the button for a sample lead."""
     queue = queue_of(work, member)
-    team = None
+    team, team_total = None, 0
     if may(member.roles, _NO_LEAD, Deed.SEE_TEAM):
-        team = _pressing(work, lines_of(work, team_leads(work, member)))
+        team, team_total = pressing_leads(work, *_teams_of(work, member), TEAM_ROWS)
     reviews = None
     if may(member.roles, _NO_LEAD, Deed.SEE_REVIEW_LIST):
         found = waiting.list_reviews(work.conn)
@@ -53,10 +53,11 @@ def home_view(work: Work, member: Member, *, offer_sample: bool = False) -> View
         queue=tuple(queue),
         queue_total=len(queue),
         team=tuple(team) if team is not None else None,
-        team_total=len(team) if team is not None else 0,
+        team_total=team_total,
         reviews=tuple(reviews) if reviews is not None else None,
         reviews_total=waiting.count_reviews(work.conn) if reviews is not None else 0,
         waiting=waiting.count_waiting(work.conn) if reviews is not None else 0,
+        challenge=present_board.home_line(work, member),
         away_until=away_until(work, member),
         first_visit=_is_first_visit(work, member),
         offer_absence=may(member.roles, _NO_LEAD, Deed.SET_OWN_ABSENCE),
@@ -75,22 +76,17 @@ def queue_of(work: Work, member: Member) -> list[LeadLine]:
 
 def team_leads(work: Work, member: Member) -> list[LeadRow]:
     """The open leads of the teams that a person manages, also those that their reps hold."""
+    return reading.list_of_teams(work.conn, HELD, *_teams_of(work, member))
+
+
+def _teams_of(work: Work, member: Member) -> tuple[list[str], list[int]]:
+    """The teams that a person manages, and who is in them."""
     teams = work.agreement.teams_managed_by(member.email)
     if member.email == work.agreement.signer_sales and Role.MANAGER in member.roles:
         teams = tuple(work.agreement.teams.values())
     members = [email for team in teams for email in team.members]
     held_by = [m.id for email in members if (m := work.roster.by_email.get(email)) is not None]
-    return reading.list_of_teams(work.conn, HELD, [team.name for team in teams], held_by)
-
-
-def _pressing(work: Work, lines: list[LeadLine]) -> list[LeadLine]:
-    """Overdue or due soon: what a manager's Home is for."""
-    return [
-        line
-        for line in lines
-        if line.due is not None
-        and work.now >= min(line.due_soon_from or line.due, line.due - _SOON)
-    ]
+    return [team.name for team in teams], held_by
 
 
 def away_until(work: Work, member: Member) -> datetime | None:

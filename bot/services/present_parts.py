@@ -5,9 +5,10 @@ Reading only. What is not here: whole messages (`present_offer` and its siblings
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol, TypeVar
 
 from bot.domain.agreement import ClockKind
 from bot.domain.funnel import Action, Actor, Status
@@ -126,8 +127,21 @@ def running(work: Work, lead_id: int) -> dict[ClockKind, ClockRow]:
 
 def shown_clock(lead: LeadRow, by_kind: dict[ClockKind, ClockRow]) -> ClockRow | None:
     """The clock that the next step of a lead waits for."""
-    wanted = [by_kind[k] for k in _SHOWN.get(lead.state, ()) if k in by_kind]
-    if lead.state is Status.WORKING:
+    return shown_of(lead.state, by_kind)
+
+
+class _Due(Protocol):
+    @property
+    def due_at(self) -> datetime: ...
+
+
+D = TypeVar("D", bound=_Due)
+
+
+def shown_of(status: Status, by_kind: Mapping[ClockKind, D]) -> D | None:
+    """The same, of whatever is known of the clocks."""
+    wanted = [by_kind[k] for k in _SHOWN.get(status, ()) if k in by_kind]
+    if status is Status.WORKING:
         return min(wanted, key=lambda clock: clock.due_at, default=None)
     return wanted[0] if wanted else None
 
@@ -148,6 +162,8 @@ def lines_of(
 
     `ids`: what a line's button carries, by lead; `id_of` else.
     """
+    if not leads:
+        return []
     by_lead: dict[int, dict[ClockKind, ClockRow]] = {}
     lead_ids = [lead.id for lead in leads]
     for clock in clocks.list_running_of(work.conn, lead_ids):

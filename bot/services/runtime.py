@@ -82,6 +82,8 @@ class Runtime:
         writers, readers = (1, 2) if database.is_sqlite else (6, 2)
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="write")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="read")
+        #: So many threads at most work for delivery: the others are for those who wait for an answer.
+        self._behind = asyncio.Semaphore(1 if database.is_sqlite else 3)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def write(self, use_case: Callable[[Work], T]) -> T:
@@ -110,8 +112,9 @@ class Runtime:
         return await self._in(self._writers, work)
 
     async def call(self, call: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        """`in_thread` with arguments, as delivery wants it."""
-        return await self._in(self._writers, lambda: call(*args, **kwargs))
+        """`in_thread` with arguments, as delivery wants it. Few at a time: whoever clicks comes between them."""
+        async with self._behind:
+            return await self._in(self._writers, lambda: call(*args, **kwargs))
 
     def make_work(self, conn: Connection) -> Work:
         """The context of one transaction."""

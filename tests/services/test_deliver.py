@@ -112,6 +112,8 @@ async def test_a_home_tab_is_published_when_it_changed(office: Office) -> None:
     office.says[f"home:{office.ann}"] = "more"
     office.refresh_home(office.ann)
     await office.deliverer.drain()
+    assert [method for method, _, _ in office.slack.calls] == ["home"]  # once a second
+    await office.pass_time(1)
     assert office.slack.homes["Uann"]["text"] == "more"
     assert office.sent == []
 
