@@ -193,3 +193,14 @@ def list_entries(conn: Connection, subject_kind: str, subject_id: int) -> list[J
         .order_by(_journal.c.seq)
     )
     return [as_row(JournalRow, row) for row in rows]
+
+
+def list_newer(conn: Connection, after: int) -> tuple[int, list[JournalRow]]:
+    """Entries about leads written after entry `after` (0: all), in their order, and the number of the last one of all:
+    for whoever plays along with what happens (the demo). Not for reports, which go by time."""
+    rows = conn.execute(
+        select(_journal)
+        .where(_journal.c.id > after, _journal.c.subject_kind == "lead")
+        .order_by(_journal.c.id)
+    ).all()
+    return (rows[-1].id if rows else after), [as_row(JournalRow, row) for row in rows]

@@ -17,12 +17,12 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage import models_intake, models_programme, models_running
 from storage.base import Base as Base
+from storage.base import partial
 from storage.types import BigKey
 
 #: Whoever imports the models has all of them.
@@ -80,10 +80,10 @@ class Leads(Base):
     __tablename__ = "leads"
     __table_args__ = (
         Index("ix_leads_status_owner_id", "status", "owner_id"),
-        Index("ix_leads_wake_at", "wake_at", sqlite_where=text("wake_at IS NOT NULL"),
-              postgresql_where=text("wake_at IS NOT NULL")),
-        Index("ix_leads_waiting", "fast_lane", "score", "id", sqlite_where=text("waiting"),
-              postgresql_where=text("waiting")),
+        partial("ix_leads_wake_at", "wake_at", where="wake_at IS NOT NULL"),
+        Index("ix_leads_arrived_at", "arrived_at"),
+        partial("ix_leads_test", "id", where="kind = 'test'"),
+        partial("ix_leads_waiting", "fast_lane", "score", "id", where="waiting"),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
@@ -168,10 +168,11 @@ class Offers(Base):
     __tablename__ = "offers"
     __table_args__ = (
         UniqueConstraint("lead_id", "round", "n"),
-        Index("uq_offers_held", "lead_id", unique=True,
-              sqlite_where=text("state IN ('open','accepted')"),
-              postgresql_where=text("state IN ('open','accepted')")),
+        partial("uq_offers_held", "lead_id", where="state IN ('open','accepted')", unique=True),
         Index("ix_offers_rep_id_state", "rep_id", "state"),
+        Index("ix_offers_offered_at", "offered_at"),
+        partial("ix_offers_accepted_at", "accepted_at", where="accepted_at IS NOT NULL"),
+        partial("ix_offers_ended_at", "ended_at", where="ended_at IS NOT NULL"),
     )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -199,13 +200,16 @@ class Clocks(Base):
 
     __tablename__ = "clocks"
     __table_args__ = (
-        Index("uq_clocks_running", "lead_id", "kind", unique=True,
-              sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+        partial("uq_clocks_running", "lead_id", "kind", where="ended_at IS NULL", unique=True),
         Index("ix_clocks_lead_id", "lead_id"),
         # Narrow and whole: the watchdog reads all of it every minute.
-        Index("ix_clocks_unbreached", "id", "generation", "lead_id", "ended_at", "breached_at",
-              sqlite_where=text("ended_at IS NULL AND breached_at IS NULL"),
-              postgresql_where=text("ended_at IS NULL AND breached_at IS NULL")),
+        partial("ix_clocks_unbreached", "id", "generation", "lead_id", "ended_at", "breached_at",
+                where="ended_at IS NULL AND breached_at IS NULL"),
+        partial("ix_clocks_ended_at", "ended_at", where="outcome IN ('met','late')"),
+        # All that a report of all time asks of them, in the order of its groups.
+        partial("ix_clocks_kept", "kind", "team", "person_id", "ended_at", "outcome", "excused", "taken_seconds",
+                "started_at", "offer_id", where="outcome IN ('met','late')"),
+        partial("ix_clocks_breached_at", "breached_at", where="breached_at IS NOT NULL"),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
@@ -238,15 +242,14 @@ class Timers(Base):
         Index("ix_timers_state_due_at", "state", "due_at"),
         Index("ix_timers_lead_id", "lead_id"),
         # Likewise: one entry a clock that is not breached.
-        Index(
+        partial(
             "ix_timers_breach",
             "subject_id",
             "generation",
             "subject_kind",
             "state",
             "step",
-            sqlite_where=text("state = 'armed' AND step = '100:breach'"),
-            postgresql_where=text("state = 'armed' AND step = '100:breach'"),
+            where="state = 'armed' AND step = '100:breach'",
         ),
     )
 
@@ -274,16 +277,11 @@ class Outbox(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_way_state_priority", "way", "state", "priority", "id"),
-        Index("ix_outbox_lane_id", "lane", "id", sqlite_where=text("state IN ('pending','sending')"),
-              postgresql_where=text("state IN ('pending','sending')")),
-        Index("uq_outbox_sending", "lane", unique=True, sqlite_where=text("state = 'sending'"),
-              postgresql_where=text("state = 'sending'")),
-        Index("uq_outbox_pending_edit", "card_key", unique=True,
-              sqlite_where=text("state = 'pending' AND edits"),
-              postgresql_where=text("state = 'pending' AND edits")),
+        partial("ix_outbox_lane_id", "lane", "id", where="state IN ('pending','sending')"),
+        partial("uq_outbox_sending", "lane", where="state = 'sending'", unique=True),
+        partial("uq_outbox_pending_edit", "card_key", where="state = 'pending' AND edits", unique=True),
         Index("ix_outbox_lead_id", "lead_id"),
-        Index("ix_outbox_recheck_at", "recheck_at", sqlite_where=text("recheck_at IS NOT NULL"),
-              postgresql_where=text("recheck_at IS NOT NULL")),
+        partial("ix_outbox_recheck_at", "recheck_at", where="recheck_at IS NOT NULL"),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
@@ -353,6 +351,7 @@ class Touches(Base):
     """An activity of the owner on the lead: self_reported, verified, or withdrawn."""
 
     __tablename__ = "touches"
+    __table_args__ = (Index("ix_touches_at", "at"),)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"), index=True)
@@ -385,7 +384,9 @@ class Journal(Base):
     __table_args__ = (
         UniqueConstraint("subject_kind", "subject_id", "seq"),
         Index("ix_journal_at", "at"),
-    )
+        partial("ix_journal_far", "at", where="kind = 'moved' AND data->>'to' IN ('qualified','won')"),
+        partial("ix_journal_escalated", "at", where="kind = 'escalated'"),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     subject_kind: Mapped[str] = mapped_column(String(16))  # lead, person, playbook, system

@@ -22,7 +22,8 @@ _YEARS = range(1990, 2201)
 #: Nobody handed over leads before.
 _BEGINNING = datetime(1990, 1, 1, tzinfo=UTC)
 _MONTHS = (
-    "January February March April May June July August September October November December".split()
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
 )
 _DAYS = re.compile(r"([0-9]{1,6})d(?:-([0-9]{4}-[0-9]{2}-[0-9]{2}))?")
 _WEEK = re.compile(r"([0-9]{4})-w([0-9]{1,2})")
@@ -175,7 +176,10 @@ def _written(words: str, text: str, now: datetime, zone: str) -> Period:
         except ValueError:
             raise ValueError(f"{_quoted(text)}: {year} has no week {number}") from None
     if month := _MONTH.fullmatch(words):
-        return month_of(_date(f"{month[1]}-{month[2]}-1", text), zone)
+        year, number = _year(month[1], text), int(month[2])
+        if not 1 <= number <= 12:
+            raise ValueError(f"{_quoted(text)}: {year} has no month {number}")
+        return month_of(date(year, number, 1), zone)
     if _DATE.fullmatch(words):
         return day_of(_date(words, text), zone)
     raise ValueError(f"{_quoted(text)} is no period: write {WORDS}")
@@ -183,8 +187,9 @@ def _written(words: str, text: str, now: datetime, zone: str) -> Period:
 
 def _date(written: str, text: str) -> date:
     year, month, day = written.split("-")
+    known = _year(year, text)
     try:
-        return date(_year(year, text), int(month), int(day))
+        return date(known, int(month), int(day))
     except ValueError:
         raise ValueError(f"{_quoted(text)}: there is no such day") from None
 

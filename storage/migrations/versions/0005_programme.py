@@ -1,6 +1,7 @@
-"""The adoption programme: occasions of the calendar, challenges, entrants, points, boards, flags.
+"""The adoption programme: occasions of the calendar, challenges, entrants, points, boards, flags; and what the report
+is counted by.
 
-Only new tables: the Baton before this one may work on, it just posts no report and no board.
+Only new tables and indexes: the Baton before this one may work on, it just posts no report and no board.
 
 Revision ID: 0005
 Revises: 0004
@@ -21,6 +22,25 @@ branch_labels = None
 depends_on = None
 
 TABLES = ("occasions", "challenges", "entrants", "awards", "boards", "flags")
+#: Of reports: table, columns, and which rows.
+INDEXES = (
+    ("ix_leads_arrived_at", "leads", "arrived_at", ""),
+    ("ix_leads_test", "leads", "id", "kind = 'test'"),
+    ("ix_offers_offered_at", "offers", "offered_at", ""),
+    ("ix_offers_accepted_at", "offers", "accepted_at", "accepted_at IS NOT NULL"),
+    ("ix_offers_ended_at", "offers", "ended_at", "ended_at IS NOT NULL"),
+    ("ix_clocks_ended_at", "clocks", "ended_at", "outcome IN ('met','late')"),
+    (
+        "ix_clocks_kept",
+        "clocks",
+        "kind team person_id ended_at outcome excused taken_seconds started_at offer_id",
+        "outcome IN ('met','late')",
+    ),
+    ("ix_clocks_breached_at", "clocks", "breached_at", "breached_at IS NOT NULL"),
+    ("ix_touches_at", "touches", "at", ""),
+    ("ix_journal_far", "journal", "at", "kind = 'moved' AND data->>'to' IN ('qualified','won')"),
+    ("ix_journal_escalated", "journal", "at", "kind = 'escalated'"),
+)
 
 
 def upgrade() -> None:
@@ -142,10 +162,14 @@ def upgrade() -> None:
     op.create_index("ix_occasions_armed", "occasions", ["due_at"], **only_where("state = 'armed'"))
     op.create_index("ix_challenges_state", "challenges", ["state"])
     op.create_index("ix_awards_challenge_id_person_id", "awards", ["challenge_id", "person_id"])
+    for name, table, columns, where in INDEXES:
+        op.create_index(name, table, columns.split(), **(only_where(where) if where else {}))
 
 
 def downgrade() -> None:
     """What people have won is forgotten; the journal, from which points are made, stays."""
+    for name, of_table, _, _ in INDEXES:
+        op.drop_index(name, of_table)
     for table in reversed(TABLES):
         op.drop_table(table)
 

@@ -1,4 +1,4 @@
-"""Figures over many leads: the only SQL of reports. Read-only; every lead is counted once.
+"""What became of every lead that was handed to sales, before Baton and since; every lead is counted once.
 
 What is not here: what the figures mean (`bot.domain.audit`), how they are shown.
 """
