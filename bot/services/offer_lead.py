@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.domain.agreement import ClockKind
 from bot.domain.funnel import Action, Status
-from bot.domain.routing import Decision, turn_after
+from bot.domain.routing import SAME_REP, Decision, turn_after
 from bot.services.choose_rep import choose_rep
 from bot.services.end_test_lead import TEST, end_test
 from bot.services.escalate import tell_manager_nobody_left
@@ -113,6 +113,8 @@ def open_offer(
     team_name = (
         team or (decision.team if decision else "") or (rep.person.team if rep.person else "")
     )
+    if not team_name and decision is not None and decision.rule == SAME_REP:
+        team_name = lead.team  # a manager who is in no team took it: it stays their team's
     test = lead.kind == TEST  # whoever asks for a test waits for it now, and it is nobody's turn
     show_at = work.now if accepted or test else rep.calendar.next_open(work.now)
     offer_id = new_offer_id()

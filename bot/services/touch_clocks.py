@@ -56,7 +56,10 @@ def run_on(work: Work, lead: LeadRow, offer: OfferRow, *, own: int, left: int) -
     if left <= 0:
         back.append(ended.get(ClockKind.SHELF_LIFE.value))
     followed = ended.get(ClockKind.FOLLOW_UP.value)
-    if own > 0 and followed is not None and left < followed.goal:
+    if followed is not None and own <= 0:
+        # It began with that touch, which even met it when a former owner had made the others: the next one begins anew.
+        end_clock(work, followed, "stopped", at=followed.ended_at)
+    elif followed is not None and left < followed.goal:
         back.append(followed)
     for over in back:
         if over is not None:
