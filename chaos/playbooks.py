@@ -41,6 +41,7 @@ def playbook_text(reps: int) -> str:
         *teams,
         "marketing: {members: [olga@acme.example], above: carl@acme.example, channel: C0REVIEW, "
         f"hours: {_ALWAYS}}}",
+        "reports: {weekly: off, digest: off, monthly: off}",
         "routing:",
         "  - {name: Americas, when: 'country in [\"US\", \"CA\"]', to: americas}",
         "  - {name: Asia, when: 'country in [\"SG\", \"JP\"]', to: apac}",

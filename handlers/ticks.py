@@ -3,8 +3,8 @@ rings the bell.
 
 Its job store loses jobs after a one-second pause and cannot be shared, so the one job is re-armed at the next due
 time, at most a second away; a commit that armed a timer rings too. It waits by the machine's clock, whoever sets that:
-a count that nobody can set sees that it rings. What is not here: what a step does (`fire_timers`),
-who gets what (`release_waiting`), which touches still wait for their lead (`waiting_touches`).
+a count that nobody can set sees that it rings. What is not here: what a step does (`fire_timers`), reports and boards
+(`fire_occasions`), who gets what (`release_waiting`), which touches still wait for their lead (`waiting_touches`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from apscheduler.triggers.date import DateTrigger
 
 from bot.clock import elapsed
 from bot.services.act_once import forget_old
+from bot.services.fire_occasions import Almanac
 from bot.services.fire_timers import BATCH, fire_due, until_next_due
 from bot.services.keep_watch import Presence, Watch, keep_watch
 from bot.services.purge_leads import purge_at_night
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_SLEEP = timedelta(seconds=1)
 SHORTEST_SLEEP = timedelta(milliseconds=20)
+#: A bell that is rung again and again rings so long after the last tick: fifty clicks a second are not fifty ticks.
+REST = timedelta(milliseconds=250)
 #: A bell that has been silent for so much longer than it was armed for hangs on a clock that was set.
 SILENT_AFTER = timedelta(milliseconds=500)
 #: How often notes of clicks that nobody needs any more are cleared away.
@@ -89,6 +92,7 @@ class Ticker:
         self._again = False
         self._stopped = False
         self._release = Release()
+        self._almanac = Almanac()
         self._touches = WaitingTouches(runtime)
         self._clear_at = runtime.clock.real() + CLEAR_EVERY
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -115,15 +119,31 @@ class Ticker:
             self._loop.call_soon_threadsafe(self._ring_now)
 
     async def tick(self) -> int:
-        """Fire all that is due now, then give waiting leads away; how many timers were settled, and leads given."""
+        """Fire all that is due now, then give waiting leads away; how many timers and occasions were settled, and leads
+        given."""
         async with self._running:
             watch = await self._runtime.write(lambda work: keep_watch(work, self._me))
             fired = await fire_all(self._runtime)
             self.ticked_at = elapsed()
+            fired += await self._keep_occasions()
             fired += await self._give_waiting()
         self._touches.look_if_due()
         await self._clear_away()
         await self._on_watch(watch)
+        return fired
+
+    async def _keep_occasions(self) -> int:
+        """Reports and boards. On an idle tick nothing is read for them."""
+        runtime = self._runtime
+        fired = 0
+        try:
+            while self._almanac.is_due(runtime.clock.business(), runtime.agreement):
+                some = await runtime.write(self._almanac.keep)
+                fired += some
+                if not some:
+                    break
+        except Exception:  # a report can wait: what fires on time, and health, must not wait for it
+            log.exception("occasions could not be kept")
         return fired
 
     async def _give_waiting(self) -> int:
@@ -153,7 +173,13 @@ class Ticker:
         if self._ringing or self._running.locked():
             self._again = True
         else:
-            self._arm(NOW, anew=anew)
+            self._arm(NOW if anew else self._rest(), anew=anew)
+
+    def _rest(self) -> timedelta:
+        """What is left of the pause after the last tick."""
+        if self.ticked_at is None:
+            return NOW
+        return max(NOW, REST - timedelta(seconds=elapsed() - self.ticked_at))
 
     async def _ring(self) -> None:
         try:
@@ -174,7 +200,7 @@ class Ticker:
             following = await self._next()
             again, self._again = self._again, False
             self._ringing = False
-            self._arm(NOW if again else following)
+            self._arm(min(REST, following) if again else following)
 
     async def _next(self) -> timedelta:
         try:
@@ -182,8 +208,9 @@ class Ticker:
         except Exception:
             log.exception("could not read the next due time")
             due = None
-        ahead = LONGEST_SLEEP if due is None else max(due, SHORTEST_SLEEP)
-        return min(ahead, LONGEST_SLEEP)
+        occasion = self._almanac.until_next(self._runtime.clock.business())
+        soonest = min((each for each in (due, occasion) if each is not None), default=LONGEST_SLEEP)
+        return min(max(soonest, SHORTEST_SLEEP), LONGEST_SLEEP)
 
     def _arm(self, ahead: timedelta, *, anew: bool = False) -> None:
         """Ring so far ahead, or sooner if that is armed. `anew`: whatever is armed, it does not ring."""

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from bot.services.work import Work
 from bot.wiring import House
-from storage import clocks, journal, leads, offers, outbox
+from storage import clocks, journal, leads, occasions, offers, outbox
 from storage.clocks import ClockRow
 from storage.journal import JournalRow
 from storage.leads import LeadRow
@@ -59,7 +59,8 @@ def next_step(work: Work, now: datetime) -> datetime | None:
             _outbox.c.state == "pending", _outbox.c.not_before > now
         )
     ).scalar_one_or_none()
-    times = (timer.due_at if timer else None, outbox.next_shown_at(work.conn, now), retry)
+    occasion = occasions.next_due_at(work.conn, now)
+    times = (timer.due_at if timer else None, outbox.next_shown_at(work.conn, now), retry, occasion)
     return min((t for t in times if t is not None), default=None)
 
 

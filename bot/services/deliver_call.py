@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.gateways.slack import Posted, SlackRefused
 from bot.logs import get_logger
+from bot.rendering.charts import KIND as CHART
 from bot.services import deliver_rules as rules
 from bot.services.deliver_rules import Method, Send
 from storage.deliveries import OutboxRow
@@ -38,18 +39,32 @@ class InThread(Protocol):
 
 
 async def call_slack(gateway: Messenger, row: OutboxRow, send: Send) -> Posted:
-    """One call; a second one, with the text alone, when Slack refuses the blocks: it posted nothing then."""
+    """One call; another one with less in it when Slack refuses the blocks, for it posted nothing then: first without
+    charts, which not every workspace knows yet, in the end the text alone. What was posted is never posted again."""
     if send.method is Method.HOME:
         await gateway.publish_home(send.channel, send.body)
         return Posted(send.channel, "")
-    try:
-        return await _call_with(gateway, row, send, send.body)
-    except SlackRefused as refused:
-        text = send.body.get("text")
-        if refused.error not in rules.BLOCK_ERRORS or not text or "blocks" not in send.body:
-            raise
-        log.error("blocks_refused", row=row.id, template=row.template, error=refused.error)
-        return await _call_with(gateway, row, send, {"text": text[:3000]})
+    *richer, plainest = plainer_and_plainer(send.body)
+    for body in richer:
+        try:
+            return await _call_with(gateway, row, send, body)
+        except SlackRefused as refused:
+            if refused.error not in rules.BLOCK_ERRORS:
+                raise
+            log.error("blocks_refused", row=row.id, template=row.template, error=refused.error)
+    return await _call_with(gateway, row, send, plainest)
+
+
+def plainer_and_plainer(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A message as it is to be; without its charts, when it has some beside other blocks; its text alone."""
+    made, text, blocks = [body], body.get("text"), body.get("blocks")
+    if not text or not blocks:
+        return made
+    without = [block for block in blocks if block.get("type") != CHART]
+    if without and len(without) < len(blocks):
+        made.append({**body, "blocks": without})
+    made.append({"text": text[:3000]})
+    return made
 
 
 async def _call_with(

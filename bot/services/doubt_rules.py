@@ -13,7 +13,17 @@ from storage.deliveries import DOUBT_WAIT
 #: The next period covers these, or the card says the same: where nobody can see whether they arrived, they are not
 #: sent again. Everything else is: somebody waits for it. Lists (`outbox.LISTS`) are never among these: they may carry
 #: escalations.
-MAY_BE_SKIPPED = frozenset({"leaderboard", "report", "digest", "news_line", "import_notice"})
+MAY_BE_SKIPPED = frozenset(
+    {
+        "leaderboard",
+        "weekly_report",
+        "weekly_rest",
+        "manager_digest",
+        "monthly_line",
+        "news_line",
+        "import_notice",
+    }
+)
 
 #: Slack's answer for a thread whose root is gone: nothing of ours can stand there.
 NO_THREAD = "thread_not_found"

@@ -14,6 +14,7 @@ from bot.services.escalate import receiver_of
 from bot.services.move_lead import SYSTEM, Ending, redraw, write
 from bot.services.offer_lead import LATE, Guard, offer_next
 from bot.services.run_clocks import calendar_for, move_due
+from bot.services.tell_report import WEEKLY_REPORT, tell_rest
 from bot.services.work import Member, Work
 from storage import clocks, leads, offers, outbox, people
 from storage.deliveries import OutboxRow
@@ -25,7 +26,11 @@ _PERSON_GONE = frozenset(
 
 
 def after_sent(work: Work, row: OutboxRow, offer_ids: tuple[str, ...] = ()) -> None:
-    """A message was delivered. For offers: note when, and give a late card's clocks their time back."""
+    """A message was delivered. For offers: note when, and give a late card's clocks their time back. The week's report
+    gets its thread."""
+    if row.template == WEEKLY_REPORT and not row.edits:
+        tell_rest(work, row)
+        return
     if row.template not in ("lead_card", "offers_list"):
         return
     for offer_id in offer_ids or ((row.offer_id,) if row.offer_id else ()):
