@@ -90,6 +90,7 @@ def start_clock(
         started_at=started_at.isoformat(),
         due_at=due.isoformat(),
         generation=1,
+        **({"goal": clock.goal} if kind is ClockKind.FOLLOW_UP else {}),
     )
     if arm:
         arm_steps(work, clock)
