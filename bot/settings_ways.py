@@ -42,13 +42,20 @@ class WaySettings(BaseSettings):
     keep_bodies: int = Field(default=30, ge=3, validation_alias="BATON_KEEP_BODIES_DAYS")
     keep_sent: int = Field(default=90, ge=7, validation_alias="BATON_KEEP_SENT_DAYS")
     keep_journal: int = Field(default=730, ge=30, validation_alias="BATON_KEEP_JOURNAL_DAYS")
+    keep_figures: int = Field(default=365, ge=30, validation_alias="BATON_KEEP_FIGURES_DAYS")
     #: A folder: where the nightly backup goes, when it is set.
     backups: Path | None = Field(default=None, validation_alias="BATON_BACKUPS")
 
     @property
-    def keep_days(self) -> tuple[int, int, int, int]:
-        """Of leads, bodies, messages sent, journals: as `Retention.of_days` takes them."""
-        return self.keep_leads, self.keep_bodies, self.keep_sent, self.keep_journal
+    def keep_days(self) -> tuple[int, int, int, int, int]:
+        """Of leads, bodies, messages sent, journals, figures: as `Retention.of_days` takes them."""
+        return (
+            self.keep_leads,
+            self.keep_bodies,
+            self.keep_sent,
+            self.keep_journal,
+            self.keep_figures,
+        )
 
     @field_validator("smtp_url")
     @classmethod

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, String, and_, cast, func, or_, select
+from sqlalchemy import Connection, String, and_, cast, exists, func, or_, select
 
 from storage.inbox import InboxRow
 from storage.leads import LeadRow
@@ -37,7 +37,9 @@ _inbox = table_of(Inbox)
 MARK = "erased:"
 EMAIL, KEY, ACTIVITY, MESSAGE, CHECK = "email", "key", "activity", "message", "check"
 #: Messages that name many leads, and by which data.
-NAMING = (*LISTS, "handover")
+NAMING = (*LISTS, "handover", "flag_note", "flag_manager")
+#: One that names what lay with a rep when it was sent.
+MORNING = "manager_digest"
 _AT_ONCE = 500
 #: Bodies are of up to 256 KiB.
 _BODIES_AT_ONCE = 20
@@ -260,8 +262,8 @@ def save_message(conn: Connection, message_id: int, **values: Any) -> None:
 
 
 def reopen_lists(conn: Connection, lead_id: int) -> list[Any]:
-    """The lists that name a lead, however old: they may be edited again. (card_key, template, person_id,
-    slack_channel) of each."""
+    """The lists that name a lead, or may have named it, however old: they may be edited again. (card_key, template,
+    person_id, slack_channel) of each."""
     rows = conn.execute(
         select(
             _cards.c.id, _cards.c.card_key, _cards.c.template, _cards.c.person_id,
@@ -272,6 +274,17 @@ def reopen_lists(conn: Connection, lead_id: int) -> list[Any]:
         )
     ).all()  # fmt: skip
     naming = [row for row in rows if lead_id in (row.data.get("lead_ids") or ())]
+    held = exists().where(
+        _offers.c.lead_id == lead_id,
+        _offers.c.offered_at <= _cards.c.posted_at,
+        or_(_offers.c.ended_at.is_(None), _offers.c.ended_at >= _cards.c.posted_at),
+    )
+    naming += conn.execute(
+        select(
+            _cards.c.id, _cards.c.card_key, _cards.c.template, _cards.c.person_id,
+            _cards.c.slack_channel,
+        ).where(_cards.c.template == MORNING, held)
+    )  # fmt: skip
     if naming:
         conn.execute(
             _cards.update().where(_cards.c.id.in_([row.id for row in naming])).values(closed=False)

@@ -25,13 +25,14 @@ from storage.models import (
     Touches,
 )
 from storage.models_intake import Activities, Histories
+from storage.models_programme import Awards, Entrants, Flags
 from storage.rows import table_of
 
 _TABLES = {
     model.__tablename__: table_of(model)
     for model in (
         *(Leads, LeadKeys, Notes, Offers, Clocks, Touches, Cards, Outbox, Histories, Activities),
-        *(People, Absences, Journal),
+        *(People, Absences, Journal, Entrants, Awards, Flags),
     )
 }
 #: Found again by other means, or of no meaning outside.

@@ -52,6 +52,12 @@ def newest_playbook(conn: Connection) -> PlaybookRow | None:
     return as_row(PlaybookRow, row) if row is not None else None
 
 
+def read_playbook(conn: Connection, version: int) -> PlaybookRow | None:
+    """A version, in force or not."""
+    row = conn.execute(select(_playbooks).where(_playbooks.c.version == version)).one_or_none()
+    return as_row(PlaybookRow, row) if row is not None else None
+
+
 def version_of(conn: Connection, sha256: str) -> int | None:
     """The version that the text with this hash is, in force or not."""
     return conn.execute(

@@ -44,5 +44,6 @@ def _told(what: Purged) -> str:
         (what.bodies, "{}", "kept body", "kept bodies"),
         (what.sent, "{}", "settled message"),
         (what.alarms, "{}", "alarm"),
+        (what.figures, "the figures about people of {}", "challenge"),
     )
     return ", ".join(form.format(counted(n, *words)) for n, form, *words in parts if n)

@@ -59,10 +59,18 @@ class Deed(StrEnum):
     SEE_TEAM = "see_team"
     SEE_REVIEW_LIST = "see_review_list"
     SEE_HELP = "see_help"
+    SEE_REPORT = "see_report"  # totals of every team
+    SEE_PEOPLE_FIGURES = "see_people_figures"  # of one person, as far as the team's agreement goes
     # about oneself and colleagues
     SET_OWN_ABSENCE = "set_own_absence"
     SAY_ABSENCE_FOR_OTHER = "say_absence_for_other"
     TRY_SAMPLE = "try_sample"
+    # challenges: the holder is who takes part, or who a flag is about
+    MAKE_CHALLENGE = "make_challenge"
+    CANCEL_CHALLENGE = "cancel_challenge"
+    JOIN_BOARD = "join_board"
+    ANSWER_FLAG = "answer_flag"
+    SETTLE_FLAG = "settle_flag"
 
 
 Rights = frozenset[tuple[Role, Bond]]
@@ -81,6 +89,7 @@ _TEAM = _pairs((Role.MANAGER,), Bond.MANAGER_OF_HOLDER)
 _MARKETING = _pairs((Role.MARKETING,), *_ABOUT)
 _ANY_LEAD = _pairs(_ALL, *_ABOUT)
 _EVERYBODY = _pairs(_ALL, Bond.NONE)
+_RUNNING_IT = _pairs((Role.MARKETING, Role.ADMIN), Bond.NONE)
 
 ACCESS: Mapping[Deed, Rights] = {
     Deed.ACCEPT: _OWN,
@@ -112,9 +121,16 @@ ACCESS: Mapping[Deed, Rights] = {
     Deed.SEE_TEAM: _pairs((Role.MANAGER,), Bond.NONE),
     Deed.SEE_REVIEW_LIST: _pairs((Role.MARKETING,), Bond.NONE),
     Deed.SEE_HELP: _EVERYBODY,
+    Deed.SEE_REPORT: _EVERYBODY,
+    Deed.SEE_PEOPLE_FIGURES: _pairs(_ALL, Bond.HOLDER) | _TEAM,
     Deed.SET_OWN_ABSENCE: _EVERYBODY,
     Deed.SAY_ABSENCE_FOR_OTHER: _TEAM | _MARKETING,
     Deed.TRY_SAMPLE: _EVERYBODY,
+    Deed.MAKE_CHALLENGE: _TEAM | _RUNNING_IT,  # a manager: of all teams concerned
+    Deed.CANCEL_CHALLENGE: _TEAM | _RUNNING_IT,
+    Deed.JOIN_BOARD: _pairs(_ALL, Bond.HOLDER),
+    Deed.ANSWER_FLAG: _pairs(_ALL, Bond.HOLDER),
+    Deed.SETTLE_FLAG: _TEAM,
 }
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from bot.domain.agreement import Agreement, ClockKind
 from bot.domain.business_time import due_at
+from bot.services.agree_challenges import agree_challenges
 from bot.services.mark_absence import release_leads
 from bot.services.move_lead import redraw, write
 from bot.services.run_clocks import calendar_for, clock_rule, move_due, steps_of
@@ -50,6 +51,7 @@ def apply_playbook(
     work.forget_roster()
     for person_id in left:
         release_leads(work, work.roster.by_id[person_id], "left")
+    agree_challenges(work)
     return agreement
 
 

@@ -31,6 +31,9 @@ _OF_EMPLOYEE = {
     "touches": ("touches", "person_id"),
     "notes_written": ("notes", "author_id"),
     "messages_in_slack": ("cards", "person_id"),
+    "challenges": ("entrants", "person_id"),
+    "points": ("awards", "person_id"),
+    "flags": ("flags", "person_id"),
 }
 IMPORT_FAULTS = (
     "Of a row of an import that could not be used Baton keeps the number of its line and a reason, "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from bot.services import purge_figures
 from bot.services.erase_person import edit_left_over
 from bot.services.move_lead import cancel_wake, redraw, write
 from bot.services.work import Work
@@ -22,13 +23,15 @@ NIGHT = range(1, 5)
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """How many of each: leads emptied, their journals deleted, bodies, messages sent, alarms."""
+    """How many of each: leads emptied, their journals deleted, bodies, messages sent, alarms, challenges whose figures
+    about people went."""
 
     leads: int = 0
     journals: int = 0
     bodies: int = 0
     sent: int = 0
     alarms: int = 0
+    figures: int = 0
 
     def __bool__(self) -> bool:
         return any(getattr(self, f.name) for f in fields(self))
@@ -47,6 +50,7 @@ def look(work: Work) -> Purged:
         purging.count_bodies(conn, work.now - keep.bodies),
         purging.count_sent(conn, work.real - keep.sent),
         purging.count_alarms(conn, work.real - keep.sent),
+        purge_figures.count_due(work),
     )
 
 
@@ -65,6 +69,7 @@ def purge_step(work: Work, limit: int = BATCH) -> Purged:
         purging.drop_bodies(conn, work.now - keep.bodies, limit),
         purging.delete_sent(conn, work.real - keep.sent, limit * 10),
         purging.delete_alarms(conn, work.real - keep.sent, limit * 10),
+        purge_figures.purge_figures(work, limit),
     )
 
 

@@ -42,9 +42,16 @@ see_queue              n     n        n      n          n
 see_team               -     n        -      -          -
 see_review_list        -     -        -      n          -
 see_help               n     n        n      n          n
+see_report             n     n        n      n          n
+see_people_figures     h     hm       h      h          h
 set_own_absence        n     n        n      n          n
 say_absence_for_other  -     m        -      hmo        -
 try_sample             n     n        n      n          n
+make_challenge         -     m        -      n          n
+cancel_challenge       -     m        -      n          n
+join_board             h     h        h      h          h
+answer_flag            h     h        h      h          h
+settle_flag            -     m        -      -          -
 """
 LETTERS = {"h": Bond.HOLDER, "m": Bond.MANAGER_OF_HOLDER, "o": Bond.OTHER, "n": Bond.NONE}
 
