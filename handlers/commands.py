@@ -13,9 +13,10 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from bot.domain.absence import UnclearDate, parse_until
 from bot.domain.refusal import Refusal
 from bot.rendering.replies import render_absence_note, render_reply
-from bot.services import answer_queries, mark_absence
+from bot.services import answer_queries, answer_report, mark_absence
 from bot.services.act_once import act_once
 from bot.services.work import Member, Work
+from handlers.challenges import on_challenge
 from handlers.desk import Desk, member_of, sentence_of
 from handlers.payloads import once_key, text_at
 
@@ -33,12 +34,19 @@ async def on_lead(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
 
 
 async def on_baton(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
-    """`/baton away [until monday] [@colleague] | back [@colleague] | help`."""
+    """`/baton away [until monday] [@colleague] | back [@colleague] | report … | challenge … | help`."""
     user, text = text_at(body, "user_id"), text_at(body, "text")[:MAX_TEXT]
     word, _, rest = text.strip().partition(" ")
+    if word.lower() == "challenge":
+        await on_challenge(ack, body, desk, rest)
+        return
     if word.lower() in ("away", "back"):
         message = await desk.runtime.write(
             lambda work: _absence(work, user, word.lower(), rest.strip(), once_key(body))
+        )
+    elif word.lower() == "report":
+        message = await desk.runtime.read(
+            lambda work: answer_report.report_command(work, member_of(work, user), rest)
         )
     else:
         message = await desk.runtime.read(

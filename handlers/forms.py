@@ -17,6 +17,7 @@ from bot.services import answer_offer, manage_lead, review_lead, work_lead
 from bot.services.act_once import act_once
 from bot.services.answer_offer import Answer
 from bot.services.work import Member, Work
+from handlers.challenges import on_challenge_form
 from handlers.desk import Desk, member_of, sentence_of
 from handlers.payloads import Form, once_key, read_form
 
@@ -47,6 +48,9 @@ SUBMITS: Mapping[CallbackId, Submit] = {
 async def on_submit(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
     """Any `view_submission` payload."""
     form = read_form(body)
+    if form.callback == CallbackId.CHALLENGE:
+        await on_challenge_form(ack, body, desk)
+        return
     callback = CallbackId(form.callback) if form.callback in set(CallbackId) else None
     submit = SUBMITS.get(callback) if callback is not None else None
     if submit is None:

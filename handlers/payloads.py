@@ -28,11 +28,21 @@ def text_at(body: object, *path: str | int) -> str:
     return found if isinstance(found, str) else ""
 
 
+def texts_at(body: object, *path: str) -> tuple[str, ...]:
+    """The values of the options at a path of keys: what is ticked in a list."""
+    found: object = body
+    for step in path:
+        found = found.get(step) if isinstance(found, Mapping) else None
+    options = found if isinstance(found, list) else []
+    return tuple(value for option in options if (value := text_at(option, "value")))
+
+
 @dataclass(frozen=True, slots=True)
 class Click:
     """One use of an element. `id` is the opaque offer or review id; `what` is set for overflow menus.
 
-    `in_modal`: clicked inside an open modal; `channel` is "" for modals and Home.
+    `in_modal`: clicked inside an open modal; `channel` is "" for modals and Home. `on_answer`: on an answer that only
+    the clicker sees, which cannot be redrawn.
     """
 
     user: str
@@ -44,6 +54,7 @@ class Click:
     channel: str
     view_id: str
     in_modal: bool
+    on_answer: bool = False
 
 
 def read_click(body: Mapping[str, Any]) -> Click:
@@ -63,7 +74,13 @@ def read_click(body: Mapping[str, Any]) -> Click:
         channel=text_at(body, "container", "channel_id") or text_at(body, "channel", "id"),
         view_id=text_at(body, "view", "id"),
         in_modal=text_at(body, "view", "type") == "modal",
+        on_answer=_flag_at(body, "container", "is_ephemeral"),
     )
+
+
+def _flag_at(body: Mapping[str, Any], part: str, key: str) -> bool:
+    found = body.get(part)
+    return isinstance(found, Mapping) and found.get(key) is True
 
 
 def team_of(body: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.rendering.replies import refusal_text
-from handlers import clicks, commands, events, forms
+from handlers import challenges, clicks, commands, events, forms
 from handlers.desk import Desk
 from handlers.payloads import team_of, text_at
 
@@ -85,6 +85,9 @@ def build_slack_app(
     async def baton(ack: AsyncAck, body: dict[str, Any]) -> None:
         await commands.on_baton(ack, body, desk)
 
+    async def leaderboard(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await challenges.on_leaderboard(ack, body, desk)
+
     async def home_opened(event: dict[str, Any]) -> None:
         await events.on_home_opened(event, desk)
 
@@ -96,6 +99,7 @@ def build_slack_app(
     app.view_closed(re.compile(".*"))(closed)
     app.command("/lead")(lead)
     app.command("/baton")(baton)
+    app.command("/leaderboard")(leaderboard)
     app.event("app_home_opened")(home_opened)
     app.event("user_change")(user_change)
     app.event("app_uninstalled")(events.on_app_removed)

@@ -32,7 +32,9 @@ COMMAND_EXAMPLES: tuple[tuple[str, str], ...] = (
     ("/baton help", "what Baton does for me"),
     ("/baton away until monday", "offers go to colleagues"),
     ("/baton back", "offers come to me again"),
-    ("/leaderboard", "how the teams answer"),
+    ("/leaderboard", "my own place in the challenge"),
+    ("/baton challenge", "a manager starts one"),
+    ("/baton report", "last week in figures, for both teams"),
 )
 
 

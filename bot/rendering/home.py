@@ -65,6 +65,8 @@ def render_home(view: HomeView) -> View:
         until = times.moment(view.away_until, view.reader.zone, view.reader.now)
         blocks.append(section(f"You are away until {until}. Back earlier? Type /baton back"))
     blocks += _mine(view)
+    if view.challenge:
+        blocks.append(context(view.challenge))
     if view.team is not None:
         blocks += _part(
             "Your team", view.team, view.team_total, view, ActionId.HOME_TEAM_OPEN, TEAM_ROWS,

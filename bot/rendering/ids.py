@@ -50,6 +50,16 @@ class ActionId(StrEnum):
     HOME_REVIEW_OPEN = "home_review_open"  # value: review id
     HOME_ABSENCE = "home_absence"  # value: "home"
     HOME_SAMPLE = "home_sample"  # value: "home"
+    # challenges; value: challenge id, on flag notes the flag's id
+    CHALLENGE_JOIN = "challenge_join"
+    CHALLENGE_PRIVATE = "challenge_private"
+    CHALLENGE_NEW = "challenge_new"  # value: "new"; opens the form
+    CHALLENGE_SCHEDULE = "challenge_schedule"  # of a draft
+    CHALLENGE_START = "challenge_start"
+    CHALLENGE_CANCEL = "challenge_cancel"
+    FLAG_IN_ORDER = "flag_in_order"
+    FLAG_FINE = "flag_fine"
+    FLAG_VOID = "flag_void"
     # inputs of modals: state.values[block_id][action_id]
     INPUT_REASON = "input_reason"
     INPUT_NOTE = "input_note"
@@ -59,6 +69,11 @@ class ActionId(StrEnum):
     INPUT_PERSON = "input_person"
     INPUT_SPAN = "input_span"
     INPUT_TARGET = "input_target"
+    INPUT_NAME = "input_name"
+    INPUT_CHOICE = "input_choice"
+    INPUT_CHOICES = "input_choices"
+    INPUT_NUMBER = "input_number"
+    INPUT_TIME = "input_time"
 
 
 class BlockId(StrEnum):
@@ -72,6 +87,25 @@ class BlockId(StrEnum):
     PERSON = "person"
     SPAN = "span"
     TARGET = "target"
+    # of the form of a challenge: the fields of `Terms`, one for the points of each rule
+    NAME = "name"
+    BEGINS = "begins"
+    ENDS = "ends"
+    TEAMS = "teams"
+    PRIZES = "prizes"
+    KIND = "kind"
+    COUNTING = "counting"
+    POINTS_ACCEPT = "points_accept"
+    POINTS_FIRST_TOUCH = "points_first_touch"
+    POINTS_FOLLOW_UP = "points_follow_up"
+    POINTS_QUALIFIED = "points_qualified"
+    MINIMUM = "minimum"
+    CHANNEL = "channel"
+    POST_AT = "post_at"
+    POST_DAYS = "post_days"
+    OPTIONS = "options"
+    CHALLENGE_ACTIONS = "challenge_actions"
+    FLAG_ACTIONS = "flag_actions"
     LEAD_ACTIONS = "lead_actions"
     REMINDER_ACTIONS = "reminder_actions"
     ESCALATION_ACTIONS = "escalation_actions"
@@ -98,6 +132,7 @@ class CallbackId(StrEnum):
     REVIEW_DETAILS = "modal_review_details"  # read-only, never submitted
     LEAD = "modal_lead"  # a card with its buttons, never submitted
     ESCALATION = "modal_escalation"  # an escalation with its buttons, never submitted
+    CHALLENGE = "modal_challenge"
     NOTICE = "modal_notice"  # a sentence, never submitted
 
 

@@ -228,6 +228,7 @@ _HELP: tuple[tuple[Role | None, str, tuple[str, ...]], ...] = (
             "Leads come to you, one card each: accept, reject or recycle, then log what you did.",
             "/lead mine: your leads by due time",
             "/baton away until monday: new leads go to colleagues. /baton back ends it.",
+            "/leaderboard: your own place in a challenge, seen by you alone",
         ),
     ),
     (
@@ -237,6 +238,7 @@ _HELP: tuple[tuple[Role | None, str, tuple[str, ...]], ...] = (
             "You hear when a lead waits too long: take it, reassign, nudge, give time or excuse.",
             "/lead team: all open leads. /lead overdue: those past their time",
             "/baton away @ann until monday: says it for somebody else",
+            "/baton challenge: start one in two minutes. /baton challenge list: what there is",
         ),
     ),
     (
@@ -263,6 +265,7 @@ _HELP: tuple[tuple[Role | None, str, tuple[str, ...]], ...] = (
         (
             "/lead and a name, company or address: status and owner. Typos are fine.",
             "/lead why and a name: how it came to this person, and when what is due",
+            "/baton report: last week's figures. Add a team or a period; /baton report help",
         ),
     ),
 )

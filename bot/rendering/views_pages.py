@@ -105,6 +105,7 @@ class HomeView:
     offer_absence: bool = False  # show the button "My hours and absence"
     offer_sample: bool = False  # show the button "Try it with a sample lead"
     waiting: int = 0  # imported leads that wait for a free rep
+    challenge: str = ""  # a sentence about the running one, with the reader's own place
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,14 @@ _SAY: Mapping[str, Say] = {
     "date_in_past": _always("That day has passed. Choose a day after today."),
     "date_too_far": _always("That is too far away. Choose a day within the next ten years."),
     "bad_date": _bad_date,
+    "no_challenge": _always("There is no such challenge. What there is: /baton challenge list"),
+    "challenge_started": _always("It runs already. Your place: /leaderboard"),
+    "challenge_over": _always("It is over. What there is: /baton challenge list"),
+    "nobody_takes_part": _always(
+        "Its teams have no reps now, so it cannot start. Choose other teams, or add reps to the playbook."
+    ),
+    "not_taking_part": _always("You do not take part in it. What runs for you: /leaderboard"),
+    "flag_gone": _always("This was taken back: there is nothing to say to it any more."),
     "not_away": _always("You are not away. Leads reach you as usual."),
     "unknown_command": _unknown_command,
     "unknown_person": _unknown_person,

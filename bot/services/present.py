@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from bot.domain.agreement import ClockKind
 from bot.rendering.notices import render_erased, render_purged
 from bot.services import (
+    agree_challenges,
     announce_import,
     audit_leads,
+    present_challenge,
     present_escalation,
     present_home,
     present_hook,
     present_lists,
     present_offer,
+    present_report,
     present_review,
     watch_house,
 )
@@ -74,7 +77,13 @@ BUILDERS: Mapping[str, RenderRow] = {
     "failure_notice": present_lists.failure_notice,
     "import_notice": announce_import.import_notice,
     "audit": audit_leads.audit_message,
+    "weekly_report": present_report.weekly_report,
+    "weekly_rest": present_report.weekly_rest,
+    "manager_digest": present_report.manager_digest,
+    "monthly_line": present_report.monthly_line,
     "home": present_home.home,
     "hook_notice": present_hook.hook_notice,
     "alarm_notice": watch_house.alarm_notice,
+    **present_challenge.BUILDERS,
+    "challenge_note": agree_challenges.challenge_note,
 }

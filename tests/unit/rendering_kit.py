@@ -73,6 +73,7 @@ from bot.rendering.views_pages import (
     Why,
     WhyStep,
 )
+from tests.unit.rendering_challenges import challenges
 from tests.unit.rendering_limits import Shown
 
 #: A Wednesday in summer; 10:31 in Vienna.
@@ -324,3 +325,4 @@ def everything(text: str) -> Iterator[Shown]:
     yield from reviews(text)
     yield from pages(text)
     yield from forms(text)
+    yield from challenges(text)

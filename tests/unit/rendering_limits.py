@@ -61,7 +61,16 @@ def menu(body: dict[str, Any]) -> list[str]:
 
 
 _MAX_OPTIONS = {"overflow": 5, "static_select": 100, "radio_buttons": 10}
-_BLOCKS = {"rich_text", "section", "actions", "input", "header", "context", "divider"}
+_BLOCKS = {
+    "rich_text",
+    "section",
+    "actions",
+    "input",
+    "header",
+    "context",
+    "divider",
+    "data_visualization",
+}
 
 
 def faults(shown_: Shown) -> list[str]:
