@@ -1,4 +1,4 @@
-"""`baton check`: every fault of a playbook at once, and what it holds.
+"""`baton check`: every fault of a playbook at once, and what was understood.
 
 What is not here: putting it in force (`playbook`).
 """
@@ -11,6 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bot.commands.opening import loaded_playbook, plainly
+from bot.commands.programme_telling import print_programme
 from bot.commands.wording import counted, printable
 from bot.playbook.loading import LoadResult
 from bot.settings import load_settings
@@ -30,16 +31,18 @@ def check(
     if result.agreement is None:
         print(f"{path}: {counted(len(result.faults), 'fault')}")
         return 1
-    agreement = result.agreement
+    agreement, challenges = result.agreement, result.agreement.challenges
     holds = ", ".join(
         [
             counted(len(agreement.people), "person", "people"),
             counted(len(agreement.teams), "team"),
             counted(len(agreement.slas), "SLA"),
+            *([counted(len(challenges), "challenge")] if challenges else ()),
         ]
     )
     verdict = counted(len(result.warnings), "warning") if result.warnings else "fine"
     print(f"{path}: {holds}: {verdict}")
+    print_programme(agreement)
     return 0
 
 

@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from bot.commands.checking import print_findings
 from bot.commands.failing import CommandFault
 from bot.commands.opening import loaded_playbook, opened_database, opened_runtime, plainly
+from bot.commands.programme_telling import print_programme
 from bot.commands.wording import counted
 from bot.services.apply_playbook import apply_playbook, apply_to_running
 from bot.services.work import Work
@@ -83,6 +84,8 @@ def _apply(settings: Settings, database: Database, path: Path, running: bool) ->
     with opened_runtime(settings, database, result.agreement) as runtime:
         done = runtime.write_now(change)
     _print_change(path, done)
+    if done.before is None or done.before.version != done.version:
+        print_programme(result.agreement)
     _print_start(settings.playbook, path, database, result.sha256)
     return 0
 

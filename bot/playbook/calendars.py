@@ -17,7 +17,8 @@ from bot.playbook.faults import Faults, Path, did_you_mean, shown
 from bot.playbook.holiday_dates import UnknownRegion, holiday_dates
 from bot.playbook.schema import Closures, Hours
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+#: As the playbook writes them; Monday is 0.
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _DAY_MINUTES = 24 * 60
 _LEAST_MINUTES_A_WEEK = 60
@@ -96,7 +97,7 @@ class TimeReader:
             faulty = faulty or days is None or spans is None
             for day in days or ():
                 if day in weekly:
-                    self.faults.add((*path, key), f"{_DAYS[day]} stands in two lines")
+                    self.faults.add((*path, key), f"{DAYS[day]} stands in two lines")
                     faulty = True
                 weekly[day] = spans or ()
         minutes = sum(end - begin for spans in weekly.values() for begin, end in spans)
@@ -105,19 +106,12 @@ class TimeReader:
         return weekly
 
     def _days(self, path: Path, key: str) -> list[int] | None:
-        """`mon-thu`, `mon,wed`, `sat`, `sat-mon`: days of the week, Monday is 0."""
-        days: list[int] = []
-        for part in key.lower().split(","):
-            first, dash, last = (word.strip() for word in part.partition("-"))
-            if first not in _DAYS or (dash and last not in _DAYS):
-                self.faults.add(
-                    path,
-                    f"{shown(key)} is not a day; write mon, tue, wed, thu, fri, sat, sun or mon-fri",
-                )
-                return None
-            begin = _DAYS.index(first)
-            span = (_DAYS.index(last) - begin) % 7 if dash else 0
-            days.extend((begin + step) % 7 for step in range(span + 1))
+        days = days_of(key)
+        if days is None:
+            self.faults.add(
+                path,
+                f"{shown(key)} is not a day; write mon, tue, wed, thu, fri, sat, sun or mon-fri",
+            )
         return days
 
     def _spans(self, path: Path, texts: list[str | None]) -> tuple[tuple[int, int], ...] | None:
@@ -138,7 +132,7 @@ class TimeReader:
 
     def _span(self, path: Path, text: str) -> tuple[int, int] | None:
         first, dash, last = (word.strip() for word in text.replace("–", "-").partition("-"))
-        begin, end = _minute(first), _minute(last)
+        begin, end = minute_of(first), minute_of(last)
         if not dash or begin is None or end is None:
             self.faults.add(path, f'{shown(text)} is not a time span; write "09:00-17:30"')
             return None
@@ -163,7 +157,7 @@ class TimeReader:
                     (*place, "day"), f"{shown(part.day)} is not a date; write 2026-12-24"
                 )
                 continue
-            begin, end = _minute(part.from_ or "00:00"), _minute(part.to or "24:00")
+            begin, end = minute_of(part.from_ or "00:00"), minute_of(part.to or "24:00")
             if begin is None or end is None or begin >= end:
                 self.faults.add(place, 'closed from when to when? Write from: "12:00", to: "24:00"')
                 continue
@@ -171,7 +165,21 @@ class TimeReader:
         return tuple(closures)
 
 
-def _minute(text: str) -> int | None:
+def days_of(text: str) -> list[int] | None:
+    """`mon-thu`, `mon,wed`, `sat`, `sat-mon`: days of the week, as written; Monday is 0. None: it names no days."""
+    days: list[int] = []
+    for part in text.lower().split(","):
+        first, dash, last = (word.strip() for word in part.partition("-"))
+        if first not in DAYS or (dash and last not in DAYS):
+            return None
+        begin = DAYS.index(first)
+        span = (DAYS.index(last) - begin) % 7 if dash else 0
+        days.extend((begin + step) % 7 for step in range(span + 1))
+    return days
+
+
+def minute_of(text: str) -> int | None:
+    """`09:30` as minutes since midnight; `24:00` is the end of the day. None: it is no time."""
     found = _TIME.fullmatch(text.strip())
     if not found:
         return None

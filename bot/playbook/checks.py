@@ -24,6 +24,7 @@ _TAKEN_NAMES = frozenset({"owner", "manager", "above", "marketing"})
 _HOLD_PARTS = frozenset(
     {
         "people", "teams", "scoring", "routing", "slas", "closures", "reject", "turn_back", "recycle",
+        "challenges",
     }
 )  # fmt: skip
 _PREFERENCES = ("language",)
@@ -33,12 +34,13 @@ _ALWAYS = frozenset({"", "true"})
 
 def check_required(part: Part, path: Path, faults: Faults) -> None:
     """Complain of everything that must be there and is not, all the way down."""
-    for name in part.required:
-        if getattr(part, name) is None and not faults.broken((*path, name)):
-            there = (*path, name) in faults.lines
-            # `channel: #emea` holds nothing: what follows is a comment.
-            hint = " (# begins a comment: quote it)" if there and name == "channel" else ""
-            faults.add((*path, name) if there else path, f"`{name}` is missing{hint}")
+    missing = [key for key in part.required if part.said(key) is None]
+    # Asked before the first is told: a fault of the group would silence those behind it.
+    for key in [key for key in missing if not faults.broken((*path, key))]:
+        there = (*path, key) in faults.lines
+        # `channel: #emea` holds nothing: what follows is a comment.
+        hint = " (# begins a comment: quote it)" if there and key == "channel" else ""
+        faults.add((*path, key) if there else path, f"`{key}` is missing{hint}")
     for name, info in type(part).model_fields.items():
         key = info.alias or name
         if name in _HOLD_PARTS:
@@ -64,6 +66,16 @@ def _parts_in(value: Any, path: Path) -> Iterator[tuple[Path, Part]]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _parts_in(item, (*path, index))
+
+
+def check_channel(path: Path, channel: str | None, faults: Faults) -> None:
+    """Complain of a channel that is written by its name."""
+    if channel is not None and not _CHANNEL.fullmatch(channel):
+        faults.add(
+            path,
+            f"{shown(channel)} is not a channel id; ids look like C0EMEA01 and stand in Slack "
+            "at the end of the channel's details (names can change, so they are not taken)",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +134,7 @@ class Checker:
             self.addresses.check((*path, "above"), team.above, Role.MANAGER, "above a team")
             if team.above and normal(team.above) == normal(team.manager):
                 self.faults.add((*path, "above"), "somebody else than the manager must stand above")
-            self._channel((*path, "channel"), team.channel)
+            check_channel((*path, "channel"), team.channel, self.faults)
             self._members((*path, "members"), team.members, Role.REP, "a member of a sales team")
             for index, member in enumerate(team.members or []):
                 other = member_of.setdefault(normal(member), name)
@@ -150,7 +162,7 @@ class Checker:
             ("marketing", "members"), side.members, Role.MARKETING, "a member of marketing"
         )
         self.addresses.check(("marketing", "above"), side.above, Role.MARKETING, "above marketing")
-        self._channel(("marketing", "channel"), side.channel)
+        check_channel(("marketing", "channel"), side.channel, self.faults)
 
     def _members(
         self, path: Path, members: list[str | None] | None, role: Role, as_what: str
@@ -162,14 +174,6 @@ class Checker:
 
     def _faulty_below(self, path: Path) -> bool:
         return any(fault.where.startswith(self.faults.where(path)) for fault in self.faults.found)
-
-    def _channel(self, path: Path, channel: str | None) -> None:
-        if channel is not None and not _CHANNEL.fullmatch(channel):
-            self.faults.add(
-                path,
-                f"{shown(channel)} is not a channel id; ids look like C0EMEA01 and stand in Slack "
-                "at the end of the channel's details (names can change, so they are not taken)",
-            )
 
     def _routing(self) -> None:
         rules = self.part.routing

@@ -1,7 +1,8 @@
 """From the playbook's shape to an `Agreement`: texts become durations, conditions, rules and lists.
 
 Every part is made even where another is at fault, so that all faults show at once; the caller throws the result
-away when there are any. What is not here: how parts fit together (`checks`).
+away when there are any. What is not here: how parts fit together (`checks`), reports and challenges
+(`programme`).
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+#: A name of 5,000 characters is a fault of its own, not the place of another.
+_LABEL_MAX = 60
+
 #: The way to a value: keys of mappings and 0-based positions in lists, from the top of the file.
 Path = tuple[str | int, ...]
 
@@ -56,6 +59,10 @@ class Faults:
         """Whether `path` or something around it is at fault already: what follows from that is not told."""
         return any(path[:length] in self._paths for length in range(len(path) + 1))
 
+    def told(self, path: Path) -> bool:
+        """Whether `path` itself or something within it is at fault already."""
+        return any(known[: len(path)] == path for known in self._paths)
+
     def line_of(self, path: Path) -> int:
         """The line of `path`, or of the nearest thing around it that has one."""
         for length in range(len(path), -1, -1):
@@ -67,7 +74,7 @@ class Faults:
         """`slas.standard.accept`: list items by their `name`, else by their number, from 1."""
         text = ""
         for index, part in enumerate(path):
-            label = self.labels.get(path[: index + 1])
+            label = self.labels.get(path[: index + 1], "")[:_LABEL_MAX] or None
             if isinstance(part, int) and label is None:
                 text += f"[{part + 1}]"
             else:

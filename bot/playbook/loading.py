@@ -20,6 +20,7 @@ from bot.playbook.checks import Checker, check_required, warn_of_lengths
 from bot.playbook.compiling import Compiler
 from bot.playbook.document import read_document
 from bot.playbook.faults import Fault, Faults, Path, did_you_mean, in_order, shown
+from bot.playbook.programme import with_programme
 from bot.playbook.schema import PlaybookPart
 
 __all__ = ["Fault", "LoadResult", "load_playbook"]
@@ -68,6 +69,7 @@ def _compile(data: dict[str, Any], faults: Faults, today: date) -> Agreement:
     addresses = Addresses.of(part, faults)
     agreement = Compiler(faults, addresses, today).compile(part)
     Checker(part, faults, addresses).run()
+    agreement = with_programme(agreement, part, faults, today)
     if not faults.found:
         warn_of_lengths(agreement, part, faults)
     return agreement

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from bot.domain.agreement import Marketing, Person, Team
 from bot.domain.business_time import Calendar
+from bot.domain.people_figures import PeopleFigures
 from bot.playbook.addresses import Addresses, normal
 from bot.playbook.calendars import TimePart, TimeReader, joined
 from bot.playbook.faults import Faults, shown
 from bot.playbook.schema import CompanyPart, PersonPart, PlaybookPart
+from bot.playbook.words import WordReader
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
@@ -57,6 +59,9 @@ def read_crew(part: PlaybookPart, addresses: Addresses, times: TimeReader) -> Cr
             members=_members(team.members),
             channel=team.channel or "",
             calendar=joined(team_times[name], base),
+            people_figures=WordReader(times.faults).word(
+                ("teams", name, "people_figures"), team.people_figures, PeopleFigures.TEAM
+            ),
         )
     marketing, marketing_time = _marketing(part, times, base)
     people: dict[str, Person] = {}

@@ -11,6 +11,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from bot.domain.challenge import Counting, Kind
+from bot.domain.people_figures import PeopleFigures
+
 
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
@@ -36,6 +39,13 @@ Cel = Annotated[str, WithJsonSchema({"type": ["string", "boolean"]})]
 Points = Annotated[int, Field(ge=-1000, le=1000)]
 Count = Annotated[int, Field(ge=1, le=10_000)]
 Few = Annotated[int, Field(ge=1, le=100)]
+#: What a challenge counts: never less than nothing.
+Gain = Annotated[int, Field(ge=0, le=1000)]
+#: `on`, `off`: text to us, true and false to editors that read an older YAML.
+Switch = Annotated[str, WithJsonSchema({"enum": ["on", "off", "yes", "no", True, False]})]
+Moment = Annotated[str, WithJsonSchema({"type": ["string", "boolean"]})]
+Day = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+Figures = Annotated[str, WithJsonSchema({"enum": list(PeopleFigures)})]
 
 
 def _mark_required(schema: dict[str, Any], model: type[BaseModel]) -> None:
@@ -49,6 +59,10 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_mark_required)
     required: ClassVar[tuple[str, ...]] = ()
+
+    def said(self, key: str) -> object:
+        """What the file says at `key`; None when nothing."""
+        return getattr(self, key if key in type(self).model_fields else f"{key}_")
 
 
 class ClosurePart(Part):
@@ -127,6 +141,7 @@ class TeamPart(Part):
     hours: Hours | None = None
     holidays: Many | None = None
     closures: Closures | None = None
+    people_figures: Figures | None = None
 
 
 class MarketingPart(Part):
@@ -246,6 +261,59 @@ class ReasonsPart(Part):
     recycle: dict[str, Recycle | None] | None = None
 
 
+class ReportsPart(Part):
+    """What goes out by itself, when and where."""
+
+    channel: str | None = None
+    weekly: Moment | None = None
+    digest: Moment | None = None
+    monthly: Switch | None = None
+
+
+class PointsPart(Part):
+    """What points are for; a rule that is left out gives none."""
+
+    accept: Gain | None = None
+    first_touch: Gain | None = None
+    follow_up: Gain | None = None
+    qualified: Gain | None = None
+
+
+class HighScorePart(Part):
+    """Leads with at least this score count so many times."""
+
+    required: ClassVar[tuple[str, ...]] = ("at_least", "times")
+    at_least: Count | None = None
+    times: Few | None = None
+
+
+class WeighPart(Part):
+    """Which leads count more than once."""
+
+    hand_raiser: Few | None = None
+    score: HighScorePart | None = None
+
+
+class ChallengePart(Part):
+    """An adoption challenge."""
+
+    required: ClassVar[tuple[str, ...]] = ("name", "from", "to", "teams", "points")
+    name: str | None = None
+    from_: Day | None = Field(default=None, alias="from")
+    to: Day | None = None
+    teams: Many | None = None
+    kind: Annotated[str, WithJsonSchema({"enum": list(Kind)})] | None = None
+    count: Annotated[str, WithJsonSchema({"enum": list(Counting)})] | None = None
+    minimum: Gain | None = None
+    points: PointsPart | None = None
+    weigh: WeighPart | None = None
+    most_a_day: Gain | None = None
+    prizes: Many | None = None
+    channel: str | None = None
+    post: str | None = None
+    trial: Switch | None = None
+
+
 class PlaybookPart(Part):
     """The whole file."""
 
@@ -265,6 +333,8 @@ class PlaybookPart(Part):
     marketing_slas: MarketingSlasPart | None = None
     lapses: LapsesPart | None = None
     reasons: ReasonsPart | None = None
+    reports: ReportsPart | None = None
+    challenges: list[ChallengePart | None] | None = None
 
 
 def json_schema() -> dict[str, Any]:

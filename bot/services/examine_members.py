@@ -73,7 +73,7 @@ async def examine_people(
 async def examine_channels(
     look: SlackLook, agreement: Agreement, scopes: frozenset[str]
 ) -> list[Finding]:
-    """Marketing's channel (a fault: rejected leads go there) and those of the teams (a warning)."""
+    """Marketing's channel (a fault: rejected leads go there) and those of teams, reports, challenges (a warning)."""
     topic = "channels"
     if "channels:read" not in scopes:
         return [skip(topic, "needs the scope channels:read")]
@@ -81,6 +81,11 @@ async def examine_channels(
     for team in agreement.teams.values():
         if team.channel:
             whose.setdefault(team.channel, f"the channel of {told(team.name, 40)}")
+    if agreement.reports.channel:
+        whose.setdefault(agreement.reports.channel, "the reports' channel")
+    for terms in agreement.challenges:
+        if terms.channel:
+            whose.setdefault(terms.channel, f"the channel of the challenge {told(terms.name, 40)}")
     rooms, unasked = await _each(list(whose), lambda channel: _enter(look, channel))
     found = []
     for channel, room in rooms:

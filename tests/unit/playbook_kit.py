@@ -53,6 +53,11 @@ reasons:
   recycle: {no_budget: 90d, not_now: {wake: 60d, note: required}}
 """
 
+#: What `baton check` says of it.
+USUAL_REPORTS = (
+    "reports: weekly mon 09:00 in C0REVIEW, digest 08:30 to each manager, monthly to both signers"
+)
+
 
 def with_changes(*changes: tuple[str, str], text: str = SMALL) -> str:
     """`text` with each (old, new) put in; every `old` must be there, exactly once."""

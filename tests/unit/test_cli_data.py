@@ -13,7 +13,8 @@ from bot.clock import Clock
 from bot.wiring import open_runtime
 from storage import clocks, inbox, journal, people, playbooks
 from storage.database import Database
-from tests.unit.playbook_kit import with_changes
+from tests.unit.playbook_kit import USUAL_REPORTS, with_changes
+from tests.unit.programme_kit import NAMED, spring
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -62,10 +63,30 @@ def test_applying_puts_versions_in_force_and_says_who_came_and_went(
         "  joined: zoe@acme.example",
         "  left, and their offers go to others: ben@acme.example",
         "  running clocks keep the version they started under (--running changes them)",
+        f"  {USUAL_REPORTS}",
     ]
     assert members(named_database) == {"ann", "zoe", "eve", "dana", "vera", "carl", "olga"}
     with named_database.read() as conn:
         assert [e.kind for e in journal.list_entries(conn, "playbook", 2)] == ["applied"]
+
+
+def test_check_and_apply_say_how_a_challenge_was_understood(
+    baton: Says, named_database: Database
+) -> None:
+    year = datetime.now(UTC).year + 1
+    days = spring(to=f"{year}-05-31", from_=f"{year}-05-01")
+    Path("playbook.yaml").write_text(with_changes(NAMED) + "challenges:\n" + days)
+    understood = [
+        f"  {USUAL_REPORTS}",
+        "  people_figures: emea named, west team (totals only, 1 rep)",
+        f"  challenge: Spring challenge, 1-31 May {year}, emea, most improved by rate, board mon-fri 16:00 in C0EMEA01",
+    ]
+
+    assert baton("check")[1].splitlines() == [
+        "playbook.yaml: 7 people, 2 teams, 2 SLAs, 1 challenge: fine",
+        *understood,
+    ]
+    assert baton("playbook", "apply")[1].splitlines()[-3:] == understood
 
 
 def test_applying_the_same_text_again_changes_nothing(
@@ -91,6 +112,7 @@ def test_an_older_text_comes_back_in_force(baton: Says, named_database: Database
     assert out.splitlines() == [
         "playbook.yaml: version 1 is in force again, after version 2",
         "  running clocks that changed: 0",
+        f"  {USUAL_REPORTS}",
     ]
     assert version_in_force(named_database) == 1
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from bot.commands import doctor
 from bot.demo_home import demo_home
-from bot.domain.agreement import Agreement
+from bot.domain.agreement import Agreement, ReportTimes
+from bot.domain.challenge import Rule, Terms
 from bot.gateways.slack import SlackBusy, SlackInDoubt
 from bot.gateways.slack_look import Room, SlackLook, Somebody
 from bot.playbook.loading import load_playbook
@@ -97,6 +99,19 @@ async def test_without_the_scope_nobody_is_asked(agreement: Agreement) -> None:
     rooms = await examine_channels(slack, agreement, SCOPES - {"channels:read"})
     assert [f.level for f in (*found, *rooms)] == [Level.SKIP, Level.SKIP]
     assert slack.asked == 0
+
+
+async def test_the_channels_of_reports_and_challenges_are_looked_at(agreement: Agreement) -> None:
+    spring = Terms("Spring", TODAY, TODAY, "UTC", ("emea",), {Rule.ACCEPT: 1}, channel="C0BOARD1")
+    posting = replace(
+        agreement, reports=ReportTimes(channel="C0BOTH001"), challenges=(spring, spring)
+    )
+    away = {c: Room(c, "room", archived=False, member=False) for c in ("C0BOTH001", "C0BOARD1")}
+    found = await examine_channels(Slack(away), posting, SCOPES)
+    assert [(f.level, f.what) for f in found] == [
+        (Level.WARN, "Baton is not in the reports' channel #room (C0BOTH001)."),
+        (Level.WARN, "Baton is not in the channel of the challenge Spring #room (C0BOARD1)."),
+    ]
 
 
 def test_in_a_terminal_it_fits_80_columns_and_only_there_it_has_colours(
