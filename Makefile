@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help setup run fresh test test-browser chaos soak bench check format lock clean
+.PHONY: help setup run fresh demo-history test test-browser chaos soak bench check format lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -15,6 +15,7 @@ UV ?= $(shell command -v uv || echo $(BIN)/uv)
 help:
 	@echo 'make run           Baton with a Slack sandbox in the browser; with SLACK_BOT_TOKEN: the real Slack'
 	@echo 'make fresh         the same with the sandbox emptied'
+	@echo 'make demo-history  a month of made-up history first: reports, boards, a challenge; HISTORY=path for your export'
 	@echo 'make test          all tests but the browser ones; PostgreSQL comes as a wheel (or TEST_DATABASE_URL)'
 	@echo 'make test-browser  the story in a real Chromium'
 	@echo 'make chaos         fault experiments, half an hour; EXPERIMENT=name for one, FULL=1 for the full numbers'
@@ -52,6 +53,12 @@ run: $(VENV)/run.stamp
 # Refuses while a demo runs: its database must not go from under it.
 fresh: $(VENV)/run.stamp
 	@trap : INT; $(BIN)/python -m bot demo --fresh || { code=$$?; [ $$code = 130 ] || exit $$code; }
+
+# HISTORY=path (MAP=path): another export than the sample. LEADS=600 SEED=1. OPEN=1: the one that was made before.
+demo-history: $(VENV)/run.stamp
+	@trap : INT; $(BIN)/python -m bot demo-history $(if $(LEADS),--leads "$(LEADS)") $(if $(SEED),--seed "$(SEED)") \
+	  $(if $(HISTORY),--history "$(HISTORY)") $(if $(MAP),--map "$(MAP)") $(if $(OPEN),--open) \
+	  || { code=$$?; [ $$code = 130 ] || exit $$code; }
 
 # Four workers on two cores: much of a test's time is waiting for a process or a socket.
 test: setup

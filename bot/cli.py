@@ -24,11 +24,13 @@ _READER_GONE = 141
 _PLAIN = (
     ("run", "starting:run", "Everything in one process; the demo when SLACK_BOT_TOKEN is unset."),
     ("demo", "starting:demo", "Baton beside a Slack sandbox in the browser."),
+    ("demo-history", "history:demo_history", "The same after a made-up month: boards, reports."),
     ("web", "serving:web", "Take leads and clicks; workers run elsewhere (PostgreSQL only)."),
     ("worker", "serving:worker", "Fire timers and deliver to Slack (PostgreSQL only)."),
     ("migrate", "migrating:migrate", "Bring the database's tables up to date."),
     ("import", "importing:import_", "Take an export: as history, as offers, or for review."),
     ("audit", "auditing:audit", "Count leads that sales never touched, by team, source and age."),
+    ("report", "reporting:report", "The figures of a week, a month, a day: as text, CSV or JSON."),
     ("erase", "erasing:erase", "Forget a person: leads, notes, bodies, cards in Slack."),
     ("export", "exporting:export", "All that is held about a person, as JSON."),
     ("purge", "purging:purge", "Empty what is older than it may be kept; nightly by itself."),

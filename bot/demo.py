@@ -32,7 +32,7 @@ from bot.wiring import House, SlackAccess
 from sandbox.app import Sandbox, SandboxConfig, create_sandbox
 from sandbox.config import DEFAULT_APP_TOKEN, DEFAULT_BOT_TOKEN, UnsafeSandbox
 from sandbox.model import Channel, Person
-from storage import clocks, outbox, playbooks
+from storage import clocks, occasions, outbox, playbooks
 from storage.database import Database
 from storage.schema import migrate
 
@@ -94,12 +94,16 @@ def next_step(work: Work) -> datetime | None:
     """When something happens next by itself."""
     timer = clocks.next_timer(work.conn, work.now, but=REDRAW_STEP)
     shown = outbox.next_shown_at(work.conn, work.now)
-    times = [t for t in (timer.due_at if timer else None, shown) if t is not None]
+    occasion = occasions.next_due_at(work.conn, work.now)
+    times = [t for t in (timer.due_at if timer else None, shown, occasion) if t is not None]
     return min(times, default=None)
 
 
-def serve_demo(settings: Settings, home: Path | None = None, *, fresh: bool = False) -> int:
-    """`baton demo`, and `baton run` without Slack tokens. `fresh`: what happened before is forgotten."""
+def serve_demo(
+    settings: Settings, home: Path | None = None, *, fresh: bool = False, anew: str = "make fresh"
+) -> int:
+    """`baton demo`, and `baton run` without Slack tokens. `fresh`: what happened before is forgotten. `anew`: the
+    command that begins from nothing, for the welcome."""
     home = home or demo_home()
     if settings.slack_bot_token is not None:
         raise CannotServe(
@@ -123,7 +127,7 @@ def serve_demo(settings: Settings, home: Path | None = None, *, fresh: bool = Fa
             # An experiment wants an empty workspace: BATON_DEMO_STORY=off.
             story = os.environ.get("BATON_DEMO_STORY", "") != "off"
             demo = Demo(settings, runtime, home, story=story, by_http=way == "http")
-            print(_welcome(settings, home), flush=True)  # noqa: T201 - the address to open is this command's output
+            print(_welcome(settings, home, anew), flush=True)  # noqa: T201 - the address to open is this command's output
             return run_server(demo.asgi, sockets, date_header=False)
         except UnsafeSandbox as unsafe:
             raise CannotServe(str(unsafe)) from None
@@ -138,14 +142,14 @@ def _database(settings: Settings, home: Path) -> Database:
     return Database(demo_database_url(home))
 
 
-def _welcome(settings: Settings, home: Path) -> str:
+def _welcome(settings: Settings, home: Path, anew: str) -> str:
     url = f"http://{settings.host}:{settings.port}"
     return (
         "\n  Baton runs with a workspace of its own: no Slack, no tokens.\n\n"
         f"  Open     {url}/\n"
         f"  Leads    POST {url}/leads (signed; the page has a form)\n"
         f"  Health   {url}/healthz\n\n"
-        f"  Ctrl+C stops it. What happened is kept in {home}; `make fresh` begins anew.\n"
+        f"  Ctrl+C stops it. What happened is kept in {home}; `{anew}` begins anew.\n"
     )
 
 
@@ -183,12 +187,12 @@ class Demo:
                 team_name=runtime.agreement.company,
                 host=settings.host,
                 state_path=home / "workspace.db" if home else None,
-                record_path=_record_path(),
+                record_path=record_path("demo"),
             )
         )
         credentials = (*settings.intake_secrets, Credential("sandbox", SecretStr(intake)))
         self.house = House(
-            settings.model_copy(update={"intake_secrets": credentials, **_only_near(settings)}),
+            settings.model_copy(update={"intake_secrets": credentials, **only_near(settings)}),
             runtime,
             SlackAccess(
                 SecretStr(DEFAULT_BOT_TOKEN),
@@ -220,7 +224,7 @@ class Demo:
             await tell_story(self.house, self.sandbox.workspace.post_lead, self.clock)
 
 
-def _only_near(settings: Settings) -> dict[str, object]:
+def only_near(settings: Settings) -> dict[str, object]:
     """The demo's leads are made up: only a receiver in our own network (by plain http) hears of them, no real CRM."""
     if settings.webhook_url.startswith("http://"):
         return {}
@@ -270,7 +274,7 @@ def _title(agreement: Agreement, email: str) -> str:
 
 
 def channels_of(agreement: Agreement) -> list[Channel]:
-    """Marketing's review channel and one for each team, with their members."""
+    """Marketing's review channel and one for each team, with their members; those of posts, with all."""
     people = {p.email: p for p in people_of(agreement)}
     marketing = [*agreement.marketing.members, agreement.marketing.above]
     found = [
@@ -287,12 +291,18 @@ def channels_of(agreement: Agreement) -> list[Channel]:
                 team.channel, f"team-{team.name}", [people[e] for e in dict.fromkeys(members)]
             )
         )
+    there = {channel.id for channel in found}
+    posts = [agreement.reports.channel, *(terms.channel for terms in agreement.challenges)]
+    for number, more in enumerate(dict.fromkeys(c for c in posts if c and c not in there)):
+        name = f"sales-and-marketing-{number}" if number else "sales-and-marketing"
+        found.append(Channel.of(more, name, people.values()))
     return found
 
 
-def _record_path() -> Path | None:
+def record_path(name: str) -> Path | None:
+    """Where calls of Slack are recorded, when BATON_RECORD_CALLS names a folder."""
     folder = os.environ.get("BATON_RECORD_CALLS", "")
     if not folder:
         return None
     Path(folder).mkdir(parents=True, exist_ok=True)
-    return Path(folder) / f"demo-{os.getpid()}.jsonl"
+    return Path(folder) / f"{name}-{os.getpid()}.jsonl"

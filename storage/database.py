@@ -37,16 +37,19 @@ class DatabaseUnfit(Exception):
 
 
 class Database:
-    """One database: `write()` and `read()` give a connection inside one transaction."""
+    """One database: `write()` and `read()` give a connection inside one transaction.
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    `durable` off (SQLite): not written through to the disk, for what can be made again.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8, durable: bool = True) -> None:
         parsed = make_url(url)
         if parsed.drivername in ("postgres", "postgresql"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.url = parsed
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
-            self.engine = _sqlite_engine(parsed.render_as_string(hide_password=False))
+            self.engine = _sqlite_engine(parsed.render_as_string(hide_password=False), durable)
         else:
             self.engine = create_engine(
                 parsed,
@@ -144,13 +147,17 @@ def _one_asks_while_it_is_away(engine: Engine) -> None:
                 asking.release()
 
 
-def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(
-        url, connect_args={"timeout": 10, "check_same_thread": False}, hide_parameters=True
-    )
-
-    name = engine.url.database or ""
+def _sqlite_engine(url: str, durable: bool) -> Engine:
+    name = make_url(url).database or ""
     file = Path(name) if name not in ("", ":memory:") and not name.startswith("file:") else None
+    # The writer takes the connection that it gave back last: what others wrote meanwhile, that one has to read again.
+    last_first: dict[str, Any] = {"pool_use_lifo": True} if file is not None else {}
+    engine = create_engine(
+        url,
+        connect_args={"timeout": 10, "check_same_thread": False},
+        hide_parameters=True,
+        **last_first,
+    )
 
     @event.listens_for(engine, "connect")
     def _connect(dbapi: sqlite3.Connection, _record: Any) -> None:
@@ -163,7 +170,7 @@ def _sqlite_engine(url: str) -> Engine:
         for pragma in (
             "busy_timeout = 10000",  # first: journal_mode takes a lock too
             "journal_mode = WAL",
-            "synchronous = FULL",
+            f"synchronous = {'FULL' if durable else 'OFF'}",
             "foreign_keys = ON",
         ):
             cursor.execute(f"PRAGMA {pragma}")

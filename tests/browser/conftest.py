@@ -52,8 +52,15 @@ class RunningDemo:
 
 
 @contextmanager
-def running_demo(home: Path, width: str) -> Iterator[RunningDemo]:
-    """Start it with an empty home, wait until the opening story is told, end it by its id."""
+def running_demo(
+    home: Path,
+    width: str,
+    command: tuple[str, ...] = ("demo",),
+    folder: str = "demo",
+    told: str = _STORY_ENDS_WITH,
+    patience: float = _STARTING_SECONDS,
+) -> Iterator[RunningDemo]:
+    """Start it with an empty home, wait until the opening story is `told`, end it by its id."""
     port = _free_port()
     calls = Path(os.environ.get("BATON_RECORD_CALLS") or home / "calls").resolve()
     calls.mkdir(parents=True, exist_ok=True)
@@ -70,15 +77,15 @@ def running_demo(home: Path, width: str) -> Iterator[RunningDemo]:
     log = home / "demo.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "demo"],
-            cwd=home,  # the demo keeps everything under var/demo of where it starts
+            [sys.executable, "-m", "bot", *command],
+            cwd=home,  # the demo keeps everything under var of where it starts
             env=kept | ours,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
         try:
-            _wait_until_told(url, process, log)
-            secret = demo_secrets(home / "var" / "demo")[1]
+            _wait_until_told(url, process, log, told, patience)
+            secret = demo_secrets(home / "var" / folder)[1]
             yield RunningDemo(url, width, secret, calls / f"demo-{process.pid}.jsonl")
         finally:
             process.terminate()
@@ -97,14 +104,16 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_told(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + _STARTING_SECONDS
+def _wait_until_told(
+    url: str, process: subprocess.Popen[bytes], log: Path, told: str, patience: float
+) -> None:
+    until = time.monotonic() + patience
     with httpx.Client(base_url=url, timeout=5) as client:
         while time.monotonic() < until:
             assert process.poll() is None, f"The demo ended:\n{log.read_text()[-4000:]}"
             try:
                 up = all(client.get(path).status_code == 200 for path in ("/healthz", "/readyz"))
-                if up and _STORY_ENDS_WITH in client.get("/").text:
+                if up and told in client.get("/").text:
                     return
             except httpx.TransportError:
                 pass  # not listening yet

@@ -20,7 +20,7 @@ from bot.demo_home import demo_database_url, forget_demo
 from bot.serving import worker_lock
 from bot.settings import Settings
 from storage.database import Database
-from tests.unit.playbook_kit import SMALL, with_changes
+from tests.unit.playbook_kit import SMALL, USUAL_REPORTS, with_changes
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -37,11 +37,13 @@ Says = Callable[..., tuple[int, str, str]]
         *(
             "run",
             "demo",
+            "demo-history",
             "web",
             "worker",
             "migrate",
             "import",
             "audit",
+            "report",
             "check",
             "manifest",
             "doctor",
@@ -288,7 +290,10 @@ def test_the_playbook_that_ships_is_fine() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "playbook.yaml: 14 people, 3 teams, 2 SLAs: fine\n"
+    assert done.stdout.splitlines() == [
+        "playbook.yaml: 14 people, 3 teams, 2 SLAs: fine",
+        "  " + USUAL_REPORTS.replace("C0REVIEW", "C0REVIEW1"),
+    ]
 
 
 def test_check_names_every_fault_with_its_line(baton: Says) -> None:
@@ -313,7 +318,7 @@ def test_warnings_do_not_stand_in_the_way(baton: Says) -> None:
     code, out, _ = baton("check")
 
     assert code == 0
-    warning, summary = out.splitlines()
+    warning, summary, _ = out.splitlines()
     assert warning.startswith("playbook.yaml:")
     assert ": warning: slas.hand raiser: " in warning
     assert summary == "playbook.yaml: 7 people, 2 teams, 2 SLAs: 1 warning"
@@ -325,7 +330,10 @@ def test_check_takes_the_playbook_of_the_environment(
     Path("theirs.yaml").write_text(SMALL)
     monkeypatch.setenv("BATON_PLAYBOOK", "theirs.yaml")
 
-    assert baton("check") == (0, "theirs.yaml: 7 people, 2 teams, 2 SLAs: fine\n", "")
+    assert baton("check") == (
+        *(0, f"theirs.yaml: 7 people, 2 teams, 2 SLAs: fine\n  {USUAL_REPORTS}\n"),
+        "",
+    )
 
 
 def test_a_playbook_that_cannot_be_read_is_one_sentence(baton: Says) -> None:
@@ -358,7 +366,7 @@ def test_over_http_slack_calls_one_address_and_all_else_is_the_same(baton: Says)
     assert shipped["settings"].pop("socket_mode_enabled") is True
     assert http["settings"]["event_subscriptions"].pop("request_url") == url
     assert http["settings"]["interactivity"].pop("request_url") == url
-    assert [c.pop("url") for c in http["features"]["slash_commands"]] == [url, url]
+    assert [c.pop("url") for c in http["features"]["slash_commands"]] == [url, url, url]
     assert http == shipped
     assert "Socket Mode" not in out
     assert "# cards, reminders, escalations" in out

@@ -1,14 +1,17 @@
-"""When the demo's opening story begins. What is not here: the story itself (`tests/browser`)."""
+"""When the demo's opening story begins, and where. What is not here: the story itself (`tests/browser`)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bot.demo import channels_of
 from bot.demo_story import begin_at
-from bot.domain.agreement import Agreement
+from bot.domain.agreement import Agreement, ReportTimes
+from bot.domain.challenge import Rule, Terms
 from bot.playbook.loading import load_playbook
 
 
@@ -36,3 +39,14 @@ def test_the_story_begins_on_a_morning_when_most_people_work(
 ) -> None:
     now = datetime.fromisoformat(f"{started}+00:00")
     assert begin_at(agreement, now) == datetime.fromisoformat(f"{begins}+00:00")
+
+
+def test_the_demo_has_every_channel_that_the_playbook_posts_in(agreement: Agreement) -> None:
+    day = datetime(2026, 11, 23, tzinfo=UTC).date()
+    spring = Terms("Spring", day, day, "UTC", ("emea",), {Rule.ACCEPT: 1}, channel="C0BOARD1")
+    posting = replace(agreement, reports=ReportTimes(channel="C0BOTH001"), challenges=(spring,))
+    assert {c.id for c in channels_of(posting)} - {c.id for c in channels_of(agreement)} == {
+        "C0BOTH001",
+        "C0BOARD1",
+    }
+    assert len({c.name for c in channels_of(posting)}) == len(channels_of(posting))
