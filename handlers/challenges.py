@@ -40,10 +40,10 @@ _BY_NAME = {"cancel": propose_challenge.cancel_named, "start": propose_challenge
 async def on_leaderboard(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
     """`/leaderboard`: seen by the asker only."""
     user = text_at(body, "user_id")
-    message = await desk.runtime.read(
+    counted = desk.runtime.read(
         lambda work: ask_challenge.leaderboard_command(work, member_of(work, user))
     )
-    await ack(response_type="ephemeral", **message)
+    await desk.answer_command(ack, text_at(body, "response_url"), counted)
 
 
 async def on_challenge(ack: AsyncAck, body: Mapping[str, Any], desk: Desk, said: str) -> None:

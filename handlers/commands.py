@@ -45,9 +45,11 @@ async def on_baton(ack: AsyncAck, body: Mapping[str, Any], desk: Desk) -> None:
             lambda work: _absence(work, user, word.lower(), rest.strip(), once_key(body))
         )
     elif word.lower() == "report":
-        message = await desk.runtime.read(
+        counted = desk.runtime.read(
             lambda work: answer_report.report_command(work, member_of(work, user), rest)
         )
+        await desk.answer_command(ack, text_at(body, "response_url"), counted)
+        return
     else:
         message = await desk.runtime.read(
             lambda work: answer_queries.baton_help(work, member_of(work, user))

@@ -5,22 +5,29 @@ What is not here: listeners (`clicks`, `forms`, `commands`, `events`).
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.domain.refusal import Refusal
 from bot.gateways.slack import SlackFailure, SlackGateway
 from bot.rendering.modals import render_notice_modal
 from bot.rendering.replies import refusal_text, render_reply
 from bot.rendering.views import Reader
+from bot.rendering.wording import COUNTING
 from bot.services import answer_queries
 from bot.services.meter import Seen
 from bot.services.runtime import Runtime
 from bot.services.work import Member, Work
 
 log = logging.getLogger(__name__)
+
+#: Seconds, of the three in which Slack wants an answer.
+ANSWER_WITHIN = 2.0
 
 
 @dataclass
@@ -44,6 +51,21 @@ class Desk:
     def open_modal(self, trigger_id: str, view: Mapping[str, Any], *, in_modal: bool) -> None:
         """Open a modal, or push it on the one that is open."""
         self.runtime.in_background(quietly(self._open(trigger_id, view, push=in_modal)))
+
+    async def answer_command(
+        self, ack: AsyncAck, response_url: str, job: Awaitable[Mapping[str, Any]]
+    ) -> None:
+        """Answer a command with what `job` finds. Slack waits three seconds: what takes longer is told after."""
+        task = asyncio.ensure_future(job)
+        done, _ = await asyncio.wait({task}, timeout=ANSWER_WITHIN)
+        if done:
+            await ack(response_type="ephemeral", **task.result())
+            return
+        await ack(response_type="ephemeral", **render_reply(COUNTING))
+        self.runtime.in_background(quietly(self._answer_later(response_url, task)))
+
+    async def _answer_later(self, url: str, task: asyncio.Future[Mapping[str, Any]]) -> None:
+        await self.gateway.respond(url, await task)
 
     async def update_modal(self, view_id: str, view: Mapping[str, Any]) -> None:
         """Show something else in an open modal."""

@@ -29,6 +29,9 @@ BUSY_FOR = 5.0
 #: Named errors after which a part may have been done (docs.slack.dev, chat.postMessage, "Errors").
 _IN_DOUBT = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 _BUSY = frozenset({"ratelimited", "rate_limited"})
+_OK = 200
+#: Where response_urls lead (docs.slack.dev, "Handling user interaction"; the second is GovSlack's).
+_HOOKS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 
 # The client writes bodies at DEBUG when its logger lets it; this one never does.
 _quiet = logging.getLogger("bot.gateways.slack.client")
@@ -183,6 +186,20 @@ class SlackGateway:
             self.client.chat_postEphemeral, channel=channel, user=user, **_content(message)
         )
 
+    async def respond(self, url: str, message: Mapping[str, Any]) -> None:
+        """A later answer to a command, by its response_url: seen by the asker only. The address came with the payload,
+        so it is asked only when it is Slack's."""
+        session = self.client.session
+        if session is None or not is_of_slack(url, self.client.base_url):
+            return
+        body = {"response_type": "ephemeral", **_content(message)}
+        try:
+            async with session.post(url, json=body, allow_redirects=False) as answer:
+                if answer.status != _OK:
+                    raise SlackRefused(f"status {answer.status}")
+        except (aiohttp.ClientError, TimeoutError) as failure:
+            raise SlackInDoubt(type(failure).__name__) from None
+
     async def publish_home(self, user: str, view: Mapping[str, Any]) -> None:
         """views.publish: the Home tab of one person."""
         await self._call(self.client.views_publish, user_id=user, view=dict(view))
@@ -336,6 +353,14 @@ def _posted(answer: Mapping[str, Any]) -> Posted:
 def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     part = answer.get(name)
     return part if isinstance(part, Mapping) else {}
+
+
+def is_of_slack(url: str, base_url: str) -> bool:
+    """Whether `url` is one of Slack's, or of the stand-in that we talk to."""
+    asked, ours = urlsplit(url), urlsplit(base_url)
+    if asked.scheme == "https" and asked.hostname in _HOOKS:
+        return True
+    return _is_loopback(base_url) and (asked.scheme, asked.netloc) == (ours.scheme, ours.netloc)
 
 
 def _is_loopback(url: str) -> bool:

@@ -239,6 +239,7 @@ ENDED: dict[CardState, str] = {
 TEST_OVER = "Test over"
 
 
+COUNTING = "Counting. The answer follows in a moment."
 ABSENCE_HELP = (
     "Type /baton away until monday (or 3d, or a date): your open offers go to a colleague at once, "
     "your accepted leads go to your manager as a list.\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sandbox.model import Message
 from tests.story import Story
 from tests.story_house import playbook_text, story_of
@@ -71,3 +73,14 @@ async def test_a_week_and_a_morning_are_told_once_to_those_whom_they_concern(
         assert said.text.startswith("Picked up (picked_up)")
         said = await story.command("zoe", "/baton report")
         assert "not in the playbook" in said.text
+
+
+async def test_figures_that_take_longer_than_slack_waits_are_told_after(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.desk.ANSWER_WITHIN", 0.0)
+    for asked, told_later in (("report all", "no lead"), ("report emea", "no lead")):
+        await story.workspace.command(story.user("ann"), story.dm("ann"), "/baton", asked)
+        await story.settle()
+        await story.expect_said("ann", "Counting.")
+        await story.expect_said("ann", told_later)

@@ -21,6 +21,7 @@ from bot.gateways.slack import (
     SlackInDoubt,
     SlackRefused,
     SlackUnreachable,
+    is_of_slack,
 )
 from sandbox.config import DEFAULT_BOT_TOKEN
 from sandbox.server import free_socket, serve
@@ -239,3 +240,19 @@ async def test_a_history_is_read_in_pages_and_as_often_as_slack_lets_us() -> Non
         dm = await gateway.open_dm(ANN.user_id)
         with pytest.raises(SlackRefused, match="missing_scope"):
             await gateway.history(dm, long_ago)
+
+
+@pytest.mark.parametrize(
+    ("url", "base", "asked"),
+    [
+        ("https://hooks.slack.com/commands/T1/2/x", "https://slack.com/api/", True),
+        ("http://hooks.slack.com/commands/T1/2/x", "https://slack.com/api/", False),
+        ("https://hooks.slack.com.evil.example/x", "https://slack.com/api/", False),
+        ("https://hooks.slack.com@evil.example/x", "https://slack.com/api/", False),
+        ("http://127.0.0.1:9/sandbox/response/x", "https://slack.com/api/", False),
+        ("http://127.0.0.1:9/sandbox/response/x", "http://127.0.0.1:9/api/", True),
+        ("http://127.0.0.1:8/metrics", "http://127.0.0.1:9/api/", False),
+    ],
+)
+def test_a_later_answer_goes_to_slack_and_nowhere_else(url: str, base: str, asked: bool) -> None:
+    assert is_of_slack(url, base) is asked
