@@ -22,7 +22,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from bot.clock import Clock
 from bot.domain.agreement import Agreement
@@ -38,7 +38,7 @@ from bot.services.settle_doubts import DoubtSettler
 from bot.services.work import Work
 from chaos.playbooks import agreement_of
 from chaos.race import START
-from storage import deliveries, outbox
+from storage import claims, deliveries, outbox
 from storage.cards import CardRow
 from storage.database import Database
 from storage.deliveries import OutboxRow
@@ -111,10 +111,16 @@ class DoomedDeliverer(Deliverer):
 def doom_claims(database: Database, doom: Doom) -> None:
     """Dies when a claim is about to be committed."""
 
-    @event.listens_for(database.engine, "before_cursor_execute")
-    def _see(conn: Any, _c: Any, statement: str, _p: Any, _x: Any, _many: Any) -> None:
-        if statement.startswith("UPDATE outbox") and "coalesce(outbox.first_try_at" in statement:
+    # Not by the statement's text: prepared ones do not pass SQLAlchemy's events.
+    claim = claims.claim
+
+    def seen(conn: Connection, *given: Any, **named: Any) -> list[OutboxRow]:
+        rows = claim(conn, *given, **named)
+        if rows:
             conn.info["claims"] = True
+        return rows
+
+    setattr(claims, "claim", seen)  # noqa: B010 - in this process alone
 
     @event.listens_for(database.engine, "commit")
     def _commit(conn: Any) -> None:
