@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from bot.domain.challenge import Counting, Kind, Rule, TermsFault
 from bot.rendering import escape, wording_challenge
 from bot.rendering.ids import ActionId, BlockId, CallbackId
+from bot.rendering.modals import input_block
 from bot.rendering.rich import (
     SELECT_MAX,
     Block,
@@ -73,32 +74,32 @@ def render_challenge_form(form: ChallengeForm) -> View:
                 *(line(literal(said, 400)) for said in form.more),
             )
         ),
-        _input(BlockId.NAME, "Name", _text(ActionId.INPUT_NAME, NAME_MAX, "Spring challenge")),
-        _input(BlockId.BEGINS, "First day", _day(form.begins.isoformat())),
-        _input(BlockId.ENDS, "Last day", _day(form.ends.isoformat()), hint=wording_challenge.DAYS_HINT),
-        _input(
+        input_block(BlockId.NAME, "Name", _text(ActionId.INPUT_NAME, NAME_MAX, "Spring challenge")),
+        input_block(BlockId.BEGINS, "First day", _day(form.begins.isoformat())),
+        input_block(BlockId.ENDS, "Last day", _day(form.ends.isoformat()), hint=wording_challenge.DAYS_HINT),
+        input_block(
             BlockId.PRIZES, "Prizes", _text(ActionId.INPUT_NOTE, PRIZES_MAX, "", many=True),
             optional=True, hint="One a line, five at most; the first prize first.",
         ),
         divider(),
-        _input(BlockId.TEAMS, "Teams", _many_select(own, teams, chosen)),
-        _input(BlockId.KIND, "Who wins", _radio(wording_challenge.KINDS, form.kind)),
-        _input(BlockId.COUNTING, "What counts", _radio(wording_challenge.COUNTINGS, form.counting)),
+        input_block(BlockId.TEAMS, "Teams", _many_select(own, teams, chosen)),
+        input_block(BlockId.KIND, "Who wins", _radio(wording_challenge.KINDS, form.kind)),
+        input_block(BlockId.COUNTING, "What counts", _radio(wording_challenge.COUNTINGS, form.counting)),
         *(
-            _input(
+            input_block(
                 block, f"Points: {wording_challenge.RULES[rule]}", _number(form.points.get(rule, 0)),
                 optional=True, hint="0 or empty: not counted." if rule is Rule.ACCEPT else "",
             )
             for rule, block in POINTS.items()
         ),
-        _input(
+        input_block(
             BlockId.MINIMUM, "Chances needed for a place", _number(form.minimum), optional=True,
             hint="Who had fewer leads is listed to nobody and loses nothing.",
         ),
-        _input(BlockId.CHANNEL, "Channel of the board", _channel(form)),
-        _input(BlockId.POST_AT, "Board posted at", _time(form.post_at)),
-        _input(BlockId.POST_DAYS, "On these days", _days(form.post_days)),
-        _input(BlockId.OPTIONS, "Also", _options(form), optional=True),
+        input_block(BlockId.CHANNEL, "Channel of the board", _channel(form)),
+        input_block(BlockId.POST_AT, "Board posted at", _time(form.post_at)),
+        input_block(BlockId.POST_DAYS, "On these days", _days(form.post_days)),
+        input_block(BlockId.OPTIONS, "Also", _options(form), optional=True),
     ]  # fmt: skip
     return modal(CallbackId.CHALLENGE, "New challenge", blocks, submit="Schedule", metadata={})
 
@@ -114,19 +115,6 @@ def challenge_errors(faults: Iterable[TermsFault]) -> dict[str, str]:
 
 
 # ------------------------------------------------------------------ pieces
-
-
-def _input(
-    block: BlockId, label: str, element: Element, *, optional: bool = False, hint: str = ""
-) -> Block:
-    made: Block = {
-        "type": "input",
-        "block_id": block.value,
-        "label": plain(label),
-        "element": element,
-        "optional": optional,
-    }
-    return {**made, "hint": plain(hint)} if hint else made
 
 
 def _text(action: ActionId, most: int, example: str, *, many: bool = False) -> Element:

@@ -60,9 +60,10 @@ def _intro(lead: LeadFace, *rows: list[Element]) -> Block:
     return rich_text(lines(line(bold(wording.who(lead))), *rows))
 
 
-def _field(
+def input_block(
     block: BlockId, label: str, element: Element, *, optional: bool = False, hint: str = ""
 ) -> Block:
+    """One field of a form; `block` is what an error points at."""
     made: Block = {
         "type": "input",
         "block_id": block.value,
@@ -80,7 +81,7 @@ def _note(label: str = "Note", hint: str = "", *, optional: bool = True) -> Bloc
         "multiline": True,
         "max_length": NOTE_INPUT_MAX,
     }
-    return _field(BlockId.NOTE, label, element, optional=optional, hint=hint)
+    return input_block(BlockId.NOTE, label, element, optional=optional, hint=hint)
 
 
 def _select(action: ActionId, options: list[Element], placeholder: str) -> Element:
@@ -101,7 +102,7 @@ def _reasons(choices: Sequence[ReasonChoice], descriptions: Sequence[str]) -> Bl
         option(choice.label, choice.code, description=said)
         for choice, said in zip(choices, descriptions, strict=True)
     ] or [option("Other", "other", description="please add a note")]
-    return _field(BlockId.REASON, "Reason", _select(ActionId.INPUT_REASON, options, "Choose"))
+    return input_block(BlockId.REASON, "Reason", _select(ActionId.INPUT_REASON, options, "Choose"))
 
 
 def _needs(choice: ReasonChoice) -> str:
@@ -145,7 +146,7 @@ def render_recycle_modal(form: ReasonForm) -> View:
     blocks = [
         _intro(form.lead, line("It sleeps, and comes back to you on the date or when it asks.")),
         _reasons(form.reasons, said),
-        _field(
+        input_block(
             BlockId.DATE, "Another date", date, optional=True, hint="Empty: the date of the reason."
         ),
         _note(),
@@ -162,7 +163,7 @@ def render_log_call_modal(form: OfferForm) -> View:
         option("No answer", CallOutcome.NO_ANSWER),
         option("Wrong number", CallOutcome.WRONG_NUMBER),
     ]
-    outcome = _field(BlockId.OUTCOME, "The call", _radio(ActionId.INPUT_OUTCOME, options))
+    outcome = input_block(BlockId.OUTCOME, "The call", _radio(ActionId.INPUT_OUTCOME, options))
     return modal(
         CallbackId.LOG_CALL,
         "Log call",
@@ -182,7 +183,7 @@ def render_qualify_modal(form: OfferForm) -> View:
     }
     blocks = [
         _intro(form.lead, line("There is a real opportunity.")),
-        _field(BlockId.VALUE, "Expected value", value, optional=True),
+        input_block(BlockId.VALUE, "Expected value", value, optional=True),
         _note(),
     ]
     return modal(
@@ -195,7 +196,7 @@ def render_close_modal(form: OfferForm) -> View:
     options = [option("Won", CloseOutcome.WON), option("Lost", CloseOutcome.LOST)]
     blocks = [
         _intro(form.lead),
-        _field(BlockId.OUTCOME, "How it ended", _radio(ActionId.INPUT_OUTCOME, options)),
+        input_block(BlockId.OUTCOME, "How it ended", _radio(ActionId.INPUT_OUTCOME, options)),
         _note(),
     ]
     return modal(CallbackId.CLOSE, "Close", blocks, submit="Close", metadata={"offer": form.id})
@@ -228,7 +229,7 @@ def render_reassign_modal(form: ReassignForm) -> View:
     person = _select(ActionId.INPUT_PERSON, options, "Choose a rep")
     blocks = [
         _intro(form.lead, line("Now with ", literal(holder), ".") if holder else []),
-        _field(BlockId.PERSON, "Give it to", person),
+        input_block(BlockId.PERSON, "Give it to", person),
     ]
     return modal(CallbackId.REASSIGN, "Reassign", blocks, submit="Reassign", metadata=metadata)
 
@@ -248,7 +249,7 @@ def render_extend_modal(form: ExtendForm) -> View:
             line("Due by ", at(form.due, form.reader), "."),
             line("With ", literal(holder), ".") if holder else [],
         ),
-        _field(BlockId.SPAN, "How much more", _radio(ActionId.INPUT_SPAN, options)),
+        input_block(BlockId.SPAN, "How much more", _radio(ActionId.INPUT_SPAN, options)),
     ]
     return modal(
         CallbackId.EXTEND, "More time", blocks, submit="Give time", metadata={"offer": form.id}
@@ -274,7 +275,7 @@ def render_review_offer_modal(form: ReviewOfferForm) -> View:
     options += [option(f"Team {escape.clean(t, 60)}", f"{TARGET_TEAM}{t}") for t in form.teams]
     options += [_rep_option(rep, TARGET_PERSON) for rep in form.reps]
     target = _select(ActionId.INPUT_TARGET, options, "Choose")
-    blocks = [_intro(form.lead), _field(BlockId.TARGET, "Offer it", target)]
+    blocks = [_intro(form.lead), input_block(BlockId.TARGET, "Offer it", target)]
     return modal(
         CallbackId.REVIEW_OFFER, "Offer again", blocks, submit="Offer", metadata={"review": form.id}
     )
@@ -289,7 +290,7 @@ def render_review_nurture_modal(form: NurtureForm) -> View:
     }
     blocks = [
         _intro(form.lead, line("It comes back on the date, or earlier when it asks.")),
-        _field(BlockId.DATE, "Bring it back on", date),
+        input_block(BlockId.DATE, "Bring it back on", date),
         _note(),
     ]
     return modal(
