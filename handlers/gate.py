@@ -46,9 +46,11 @@ _SECURITY_HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in bytes, times in seconds. `patience`: how old a body under way must be to make room for another."""
+    """Sizes in bytes, times in seconds. `kept`: places that leads and touches, whose senders come again, leave to
+    people who click. `patience`: how old a body under way must be to make room for another."""
 
     in_flight: int = 64
+    kept: int = 16
     intake_bytes: int = 256 * 1024
     slack_bytes: int = 1024 * 1024
     body_seconds: float = 10.0
@@ -93,8 +95,11 @@ class Gate:
             return
         upload = _Upload(receive)
         try:
+            kept = 0 if path == SLACK_PATH else self._limits.kept
             with self._room.take() as seat:
                 scope = await self._admit(door, scope, upload, seat)
+                self._room.let_work(kept)
+                seat.works = True
                 await self._app(scope, upload.replay, _uncached(send))
         except Refused as refused:
             log.info(
@@ -216,6 +221,7 @@ class _Seat:
 
     def __init__(self, room: _Room) -> None:
         self._room = room
+        self.works = False  # its body is in
         self._deadline: asyncio.Timeout | None = None
         self._since = 0.0
 
@@ -255,12 +261,7 @@ class _Room:
         if len(self._seats) >= self._size:
             slow = next((seat for seat in self._seats if seat.give_up(self._patience)), None)
             if slow is None:
-                raise Refused(
-                    HTTPStatus.SERVICE_UNAVAILABLE,
-                    "Baton is busy. Try again in a moment.",
-                    "full",
-                    {"retry-after": "2"},
-                )
+                raise _busy()
             self.leave(slow)
         seat = _Seat(self)
         self._seats[seat] = None
@@ -268,6 +269,20 @@ class _Room:
 
     def leave(self, seat: _Seat) -> None:
         self._seats.pop(seat, None)
+
+    def let_work(self, kept: int) -> None:
+        """Refused when those whose bodies are in would leave fewer than `kept` places."""
+        if kept and sum(seat.works for seat in self._seats) >= self._size - kept:
+            raise _busy()
+
+
+def _busy() -> Refused:
+    return Refused(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Baton is busy. Try again in a moment.",
+        "full",
+        {"retry-after": "2"},
+    )
 
 
 def _with_security_headers(send: Send) -> Send:

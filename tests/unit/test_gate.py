@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Message, Scope
+from starlette.types import Message, Receive, Scope, Send
 
 from handlers.doors import Authenticated, authenticated
 from handlers.gate import Gate, Limits
@@ -189,7 +189,9 @@ class TestRoom:
     async def test_when_all_seats_are_taken_the_next_is_told_to_come_back(
         self, house: House
     ) -> None:
-        gate = gate_before(house, Limits(in_flight=2, body_seconds=0.3, linger_seconds=0.01))
+        gate = gate_before(
+            house, Limits(in_flight=2, kept=0, body_seconds=0.3, linger_seconds=0.01)
+        )
         slow = [Visit(from_website(), b"{", endless=True) for _ in range(2)]
         tasks = [asyncio.create_task(visit.to(gate)) for visit in slow]
         await asyncio.gather(*(visit.arrived.wait() for visit in slow))
@@ -201,7 +203,7 @@ class TestRoom:
         assert (await Visit(from_website()).to(gate)).status == 202, "the seats are free again"
 
     async def test_the_slowest_caller_makes_room_for_a_good_one(self, house: House) -> None:
-        gate = gate_before(house, Limits(in_flight=2, patience=0, linger_seconds=0.01))
+        gate = gate_before(house, Limits(in_flight=2, kept=0, patience=0, linger_seconds=0.01))
         slow = [Visit(from_website(), b"{", endless=True) for _ in range(2)]
         tasks = [asyncio.create_task(visit.to(gate)) for visit in slow]
         await asyncio.gather(*(visit.arrived.wait() for visit in slow))
@@ -212,6 +214,23 @@ class TestRoom:
         assert (await tasks[0]).status == 408
         assert not tasks[1].done()
         tasks[1].cancel()
+
+    async def test_leads_that_wait_leave_seats_to_people_who_click(self, house: House) -> None:
+        done = asyncio.Event()
+
+        async def busy(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] == "/leads":
+                await done.wait()
+            await house(scope, receive, send)
+
+        gate = gate_before(busy, Limits(in_flight=3, kept=1))
+        tasks = [asyncio.create_task(Visit(from_website()).to(gate)) for _ in range(2)]
+        await asyncio.sleep(0)  # both bodies are in
+
+        assert (await Visit(from_website()).to(gate)).status == 503
+        assert (await Visit(from_slack()).to(gate)).status == 202
+        done.set()
+        assert {each.status for each in await asyncio.gather(*tasks)} == {202}
 
     async def test_other_pages_need_no_seat(self, house: House) -> None:
         gate = gate_before(house, Limits(in_flight=0))
