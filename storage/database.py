@@ -61,7 +61,9 @@ class Database:
                 connect_args={k: v for k, v in _REACHABLE.items() if k not in parsed.query},
             )
             _one_asks_while_it_is_away(self.engine)
-        self._reader = self.engine.execution_options(**{_MODE: "read"})
+        # Figures that are read by several statements have to agree with each other.
+        view = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self.engine.execution_options(**{_MODE: "read"}, **view)
         #: Called, from whichever thread, when a write found no room on the disk.
         self.on_full: Callable[[], None] = lambda: None
         event.listen(self.engine, "handle_error", self._look_for_full)
@@ -74,7 +76,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads (a consistent view on SQLite)."""
+        """A transaction that only reads, all of it at one moment's state."""
         with self._reader.begin() as conn:
             yield conn
 
