@@ -88,7 +88,7 @@ class _Year:
 
     def _clock(
         self, lead: int, kind: str, held: dict[str, Any] | None, start: datetime, hours: float,
-        end: datetime | None, lapsed: bool = False,
+        end: datetime | None, lapsed: bool = False, timed: bool = True,
     ) -> None:  # fmt: skip
         due = start + timedelta(hours=hours)
         late = (end or NOW) > due
@@ -100,6 +100,7 @@ class _Year:
                 "within": f"{hours}h", "goal": 1, "steps": [], "started_at": start, "due_at": due,
                 "breached_at": due if late else None, "ended_at": end, "outcome": reached,
                 "taken_seconds": None if end is None else int((end - start).total_seconds()),
+                "wall_seconds": None if end is None or not timed else int((end - start).total_seconds()),
                 "generation": 1, "excused": self.rng.random() < 0.01, "playbook_version": 1,
             }
         )  # fmt: skip
@@ -118,7 +119,7 @@ class _Year:
             held, answered = self._offer(lead, n, team, offered), self._after(offered, 1.4)
             gone = n < many or rng.random() > 0.85
             state = rng.choice(_GONE) if gone else "accepted"
-            self._clock(lead, "accept", held, offered, 4, answered, state == "lapsed")
+            self._clock(lead, "accept", held, offered, 4, answered, state == "lapsed", not gone)
             if answered is None:
                 status = "offered"
                 break

@@ -38,6 +38,7 @@ class ClockRow:
     ended_at: datetime | None
     outcome: str
     taken_seconds: int | None
+    wall_seconds: int | None
     generation: int
     excused: bool
     playbook_version: int
@@ -114,7 +115,8 @@ _DISARM = Prepared(
 
 #: What a clock has that was just started.
 _NEW_CLOCK: dict[str, Any] = {
-    "breached_at": None, "ended_at": None, "outcome": "", "taken_seconds": None, "excused": False,
+    "breached_at": None, "ended_at": None, "outcome": "", "taken_seconds": None, "wall_seconds": None,
+    "excused": False,
 }  # fmt: skip
 
 

@@ -208,7 +208,7 @@ class Clocks(Base):
         partial("ix_clocks_ended_at", "ended_at", where="outcome IN ('met','late')"),
         # All that a report of all time asks of them, in the order of its groups.
         partial("ix_clocks_kept", "kind", "team", "person_id", "ended_at", "outcome", "excused", "taken_seconds",
-                "started_at", "offer_id", where="outcome IN ('met','late')"),
+                "wall_seconds", where="outcome IN ('met','late')"),
         partial("ix_clocks_breached_at", "breached_at", where="breached_at IS NOT NULL"),
     )  # fmt: skip
 
@@ -228,6 +228,7 @@ class Clocks(Base):
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str] = mapped_column(String(16), default="")  # met, late, lapsed, stopped
     taken_seconds: Mapped[int | None]  # business seconds from start to end
+    wall_seconds: Mapped[int | None]  # on the wall clock; none when a no ended an accept clock
     generation: Mapped[int] = mapped_column(default=1)
     excused: Mapped[bool] = mapped_column(default=False)
     playbook_version: Mapped[int]

@@ -102,14 +102,14 @@ _ALL = (
         Kpi.TIME_TO_ACCEPT, "Time to accept", Unit.BUSINESS,
         "From an offer (from its card, when that came late) to its accept, in the rep's working time; counted when "
         "accepted.",
-        "clocks.taken_seconds of accept clocks, by ended_at, of offers with accepted_at",
+        "clocks.taken_seconds of accept clocks that ended by an accept, by ended_at",
         "offers answered by no, lapsed or taken by a manager at once",
         False, _TEAM,
     ),
     Definition(
         Kpi.TIME_TO_ACCEPT_WALL, "Time to accept, wall clock", Unit.WALL,
         "The same on the wall clock, nights and weekends included.",
-        "clocks.started_at to ended_at of the same clocks",
+        "clocks.wall_seconds of the same clocks",
         "as time to accept",
         False, _TEAM,
     ),
@@ -124,7 +124,7 @@ _ALL = (
     Definition(
         Kpi.TIME_TO_TOUCH_WALL, "Time to first touch, wall clock", Unit.WALL,
         "The same on the wall clock.",
-        "clocks.started_at to ended_at of the same clocks",
+        "clocks.wall_seconds of the same clocks",
         "as time to first touch",
         False, _TEAM,
     ),

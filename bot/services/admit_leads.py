@@ -187,7 +187,7 @@ class _Desk:
     def _end_route(self, made: _Lead) -> None:
         """It began and ends in this very instant: nobody was late, and no timer is needed."""
         for clock in made.clocks:
-            clock.update(ended_at=self._work.now, outcome="met", taken_seconds=0)
+            clock.update(ended_at=self._work.now, outcome="met", taken_seconds=0, wall_seconds=0)
             data = {"clock": clock["id"], "kind": clock["kind"], "outcome": "met"}
             made.note("clock_ended", data)
 

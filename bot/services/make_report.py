@@ -24,7 +24,7 @@ from bot.services.work import Work
 from storage import playbooks
 from storage.reports import handovers, pasts, promises
 from storage.reports.promises import Due
-from storage.reports.windows import Window, make_room
+from storage.reports.windows import Window, room
 
 #: What the first weeks with Baton are.
 _FIRST_DAYS = timedelta(days=14)
@@ -45,7 +45,11 @@ _USUAL: Mapping[str, Kpi] = {
 def make_report(work: Work, period: Period, *, team: str = "") -> Report:
     """Every figure of `period`, for all or for one team, as of its end, or now while it runs; what is due, untouched
     leads of a running period and what people hold are as of now. `before` has no figures that are as of now only."""
-    make_room(work.conn)
+    with room(work.conn):
+        return _report(work, period, team)
+
+
+def _report(work: Work, period: Period, team: str) -> Report:
     window = _window(work, period, team)
     found = measure_window(work.conn, window, parted=True)
     _add_due(work, team, found)

@@ -281,14 +281,16 @@ def _reasons(found: Measured, kpi: Kpi, sums: Counter[str]) -> None:
 
 
 def _spread(found: Measured, kpi: Kpi, rows: Sequence[Any], name: str, cuts: _Cuts) -> None:
-    """Percentiles of all and of each part. What is sorted already is sorted again at little cost."""
-    pick: Callable[[Any], list[int]] = attrgetter(name)
+    """Percentiles of all and of each part. A few long sorted lists are merged far sooner than many short ones."""
+    runs: list[list[int]] = [getattr(row, name) for row in rows]
+    whole = runs
     for cut, key in cuts:
         merged: dict[str, list[int]] = {}
-        for row in rows:
-            pick(row).sort()
-            merged.setdefault(str(key(row)), []).extend(pick(row))
+        for row, run in zip(rows, runs, strict=True):
+            run.sort()
+            merged.setdefault(str(key(row)), []).extend(run)
         found.parts[kpi, cut] = _sorted(
             (label, spread_of(of_part)) for label, of_part in merged.items()
         )
-    found.values[kpi] = spread_of(list(chain.from_iterable(map(pick, rows))))
+        whole = min(whole, list(merged.values()), key=len)
+    found.values[kpi] = spread_of(list(chain.from_iterable(whole)))

@@ -6,7 +6,7 @@ What is not here: what a step does (`fire_timers`), which clocks exist (the agre
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.agreement import ClockKind, ClockRule, StepKind, StepRule
 from bot.domain.business_time import Calendar, Duration, DurationKind, due_at, parse_duration
@@ -17,6 +17,8 @@ from bot.services.work import Work
 from storage import clocks, journal
 from storage.clocks import ClockRow
 from storage.leads import LeadRow
+
+_SECOND = timedelta(seconds=1)
 
 
 def calendar_for(work: Work, kind: ClockKind, person_id: int | None, team: str) -> Calendar:
@@ -119,10 +121,13 @@ def _arm(work: Work, clock: ClockRow, steps: Iterable[PlannedStep]) -> None:
     work.wake = True
 
 
-def end_clock(work: Work, clock: ClockRow, outcome: str, *, at: datetime | None = None) -> ClockRow:
+def end_clock(
+    work: Work, clock: ClockRow, outcome: str, *, at: datetime | None = None, timed: bool = True
+) -> ClockRow:
     """End a running clock, or judge an ended one again: the true delay is kept, its timers are cancelled.
 
     `at`: when what ended it truly happened, if we were told late. In time then was in time, whatever was told since.
+    `timed`: its delay is one of those that reports tell; a no took no time to accept.
     """
     calendar = calendar_for(work, ClockKind(clock.kind), clock.person_id, clock.team)
     ended_at = max(at, clock.started_at) if at is not None else work.now
@@ -137,6 +142,7 @@ def end_clock(work: Work, clock: ClockRow, outcome: str, *, at: datetime | None 
         outcome=outcome,
         breached_at=breached,
         taken_seconds=calendar.between(clock.started_at, ended_at),
+        wall_seconds=max((ended_at - clock.started_at) // _SECOND, 0) if timed else None,
     )
     if work.gathered is not None:
         work.gathered.ended.add(clock.id)
@@ -163,12 +169,13 @@ def end_left_clocks(
         )
         if status in COVERS[kind] and not (other_offer and kind in _PER_OFFER):
             continue
-        reached = status in GOALS[kind]
+        reached = timed = status in GOALS[kind]
         if kind is ClockKind.ACCEPT:
             reached = answered
         elif kind in _PER_OFFER and other_offer:
             reached = False
-        end_clock(work, clock, verdict_on(work, clock, at) if reached else "stopped", at=at)
+        outcome = verdict_on(work, clock, at) if reached else "stopped"
+        end_clock(work, clock, outcome, at=at, timed=timed)
 
 
 def verdict_on(work: Work, clock: ClockRow, at: datetime | None = None) -> str:
@@ -248,6 +255,7 @@ def resume_clock(work: Work, clock: ClockRow) -> ClockRow:
         ended_at=None,
         outcome="",
         taken_seconds=None,
+        wall_seconds=None,
         due_at=new_due,
         generation=clock.generation + 1,
     )

@@ -67,15 +67,13 @@ _MINE = {
     "mine": "($team[c.team] OR c.kind IN ('route', 'review'))"
     " AND c.kind IN ('accept', 'first_touch', 'follow_up', 'decide', 'route', 'review')"
 }
-# An accept clock also ends by a no: whatever ended then without having been accepted took no time to accept.
+# An accept clock also ends by a no, which took no time to accept: it has no `wall_seconds`.
 # Without bounds, `ix_clocks_kept` has all that is asked for, in the order of the groups.
 _KEPT = Query(
     "SELECT c.kind, c.team, c.person_id, count(*) FILTER (WHERE c.outcome = 'met' AND NOT c.excused),"
-    " $spans[c.taken_seconds] FILTER (WHERE c.kind IN ('accept', 'first_touch') AND x.id IS NULL),"
-    " $spans[$secs[c.started_at | c.ended_at]] FILTER (WHERE c.kind IN ('accept', 'first_touch') AND x.id IS NULL)"
-    " FROM clocks c LEFT JOIN (SELECT p.id FROM offers p WHERE p.accepted_at IS NULL AND $in[p.ended_at] $whole[]) x"
-    " ON x.id = CASE WHEN c.kind = 'accept' THEN c.offer_id END"
-    " WHERE c.outcome IN ('met', 'late') AND $in[c.ended_at] AND $kept"
+    " $spans[c.taken_seconds] FILTER (WHERE c.wall_seconds IS NOT NULL AND c.kind IN ('accept', 'first_touch')),"
+    " $spans[c.wall_seconds] FILTER (WHERE c.kind IN ('accept', 'first_touch'))"
+    " FROM clocks c WHERE c.outcome IN ('met', 'late') AND $in[c.ended_at] AND $kept"
     " GROUP BY $sifted[c.kind], c.team, c.person_id",
     {"kept": _MINE["mine"].replace("c.kind IN", "$sifted[c.kind] IN")},
 )

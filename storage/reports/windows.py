@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -53,6 +54,8 @@ _ROOM = Prepared(
         "SELECT set_config('jit', 'off', true), set_config('work_mem', '32MB', true)"
     )
 )
+_MAPPED = Prepared(lambda _dialect: text("PRAGMA mmap_size = 2147483648"))
+_NOT_MAPPED = Prepared(lambda _dialect: text("PRAGMA mmap_size = 0"))
 _MARK = re.compile(r"\$(\w+)\[([^\[\]]*)\]")
 _INSTANTS = ("begin", "end", "at")
 Row = tuple[Any, ...]
@@ -98,11 +101,20 @@ class Query:
         return Prepared(lambda _dialect: statement, self._columns), names
 
 
-def make_room(conn: Connection) -> None:
-    """For the rest of this transaction: PostgreSQL adds up in memory, and does not spend more time on compiling a
-    query than on running it."""
+@contextmanager
+def room(conn: Connection) -> Iterator[None]:
+    """For queries that read much. PostgreSQL adds up in memory until the transaction ends, and does not spend more
+    time on compiling a query than on running it. SQLite reads the file where the system has it in memory; only
+    meanwhile, since it would count as memory of this process."""
     if conn.dialect.name == "postgresql":
         _ROOM.fetch(conn, {})
+        yield
+        return
+    _MAPPED.fetch(conn, {})
+    try:
+        yield
+    finally:
+        _NOT_MAPPED.fetch(conn, {})
 
 
 def written(sql: str, dialect: str, *, bounded: bool, of_team: bool) -> str:

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from storage import search_index, searching
+from storage import people, search_index, searching
 from storage.database import Database
-from storage.models import Base, Leads
+from storage.models import Base, Clocks, Leads, Offers
 from storage.revisions import HEAD, SchemaMismatch, current, require_fit
 from storage.rows import table_of
 from storage.schema import downgrade, migrate
@@ -26,7 +26,7 @@ from storage.search_index import search_index_state
 from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
-STEPS = ["0001", "0002", "0003", "0004", "0005"]
+STEPS = ["0001", "0002", "0003", "0004", "0005", "0006"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -178,6 +178,50 @@ def test_leads_of_an_older_version_are_found_without_accents_afterwards(empty: D
     with empty.read() as conn:
         for word in ("gross-muller", "4315550100", "k-7"):
             assert searching.find_words(conn, [word], limit=5).total == 1, word
+
+
+def test_clocks_that_ended_before_get_their_seconds(empty: Database) -> None:
+    """Met by an accept, met by a no, late, and one that was over before its card came."""
+    migrate(empty)
+    start = datetime(2026, 11, 20, 9, 0, 0, 900_000, tzinfo=UTC)
+    lead = {"id": 1, "status": "nurturing", "last_name": "Novak", "source": "web", "external_id": "K-7",
+            "reasons": [], "score_reasons": [], "extra": {}, "arrived_at": start,
+            "occurred_at": start, "status_at": start}  # fmt: skip
+    offer = {"lead_id": 1, "round": 1, "team": "emea", "trace": [], "playbook_version": 1, "state": "recycled",
+             "offered_at": start, "show_at": start, "ended_at": start}  # fmt: skip
+    clock = {"lead_id": 1, "round": 1, "within": "1h", "steps": [], "started_at": start, "due_at": start,
+             "playbook_version": 1}  # fmt: skip
+    with empty.write() as conn:
+        people.ensure_person(conn, "jonas@acme.example", "Jonas")
+        (rep,) = people.list_people(conn)
+        conn.execute(table_of(Leads).insert(), lead)
+        for n, name in enumerate(("accepted", "refused"), start=1):
+            taken = {"accepted_at": start if name == "accepted" else None}
+            made = {**offer, "id": name, "n": n, "rep_id": rep.id, **taken}
+            conn.execute(table_of(Offers).insert(), made)
+        for kind, of, outcome, seconds in (
+            ("accept", "accepted", "met", 61.05),
+            ("accept", "refused", "met", 30),
+            ("first_touch", "accepted", "late", 7200.1),
+            ("route", None, "met", -5),
+        ):
+            ended = {"ended_at": start + timedelta(seconds=seconds), "outcome": outcome}
+            run = {**clock, "kind": kind, "offer_id": of, **ended}
+            conn.execute(table_of(Clocks).insert(), run)
+    downgrade(empty, "0005")
+
+    assert migrate(empty) == ["0006"]
+
+    with empty.read() as conn:
+        found = conn.execute(
+            text("SELECT kind, offer_id, wall_seconds FROM clocks ORDER BY id")
+        ).all()
+    assert [tuple(row) for row in found] == [
+        ("accept", "accepted", 61),
+        ("accept", "refused", None),
+        ("first_touch", "accepted", 7200),
+        ("route", None, 0),
+    ]
 
 
 def test_migrating_again_makes_an_index_that_was_lost(empty: Database) -> None:
