@@ -23,7 +23,7 @@ from bot.domain.report import Report
 from bot.rendering.report_answer import find_definition
 from bot.rendering.report_rows import number_of
 from bot.rendering.report_words import brief, figure
-from bot.services.answer_report import USUAL
+from bot.services.answer_report import USUAL, read_scope
 from bot.services.make_report import make_report
 from bot.services.work import Work
 from bot.settings import load_settings
@@ -76,12 +76,20 @@ _BY_COLUMNS = (
 
 
 def report(
-    *,
+    *scope: Annotated[
+        str,
+        Parameter(
+            help="A team, a period or both, as in Slack: emea last month.", show_default=False
+        ),
+    ],
     team: Annotated[str, Parameter(help="Only this team.", show_default=False)] = "",
     period: Annotated[
         str,
-        Parameter(help="today, this week, last month, 30d, all, 2026-W12, 2026-03, 2026-03-24 …"),
-    ] = USUAL,
+        Parameter(
+            help=f"today, this week, {USUAL} (unless given), 30d, all, 2026-W12, 2026-03, 2026-03-24 …",
+            show_default=False,
+        ),
+    ] = "",
     csv_: Annotated[
         str,
         Parameter(
@@ -109,6 +117,8 @@ def report(
         return _explain(what)
     if csv_ == json_ == STDOUT:
         raise CommandFault("Only one of --csv and --json can go to standard output.")
+    if scope and (team or period):
+        raise CommandFault("Say team and period either in words or by --team and --period.")
     with plainly():
         settings = load_settings()
         with opened_database(settings) as database:
@@ -119,10 +129,13 @@ def report(
             if team and team not in agreement.teams:
                 teams = ", ".join(sorted(agreement.teams))
                 raise CommandFault(f"There is no team {one_line(team, 80)}; teams: {teams}.")
+
+            def count(work: Work) -> Report:
+                of, span = _in_words(work, " ".join(scope)) if scope else (team, None)
+                return make_report(work, span or _period(work, period or USUAL), team=of)
+
             with opened_runtime(settings, database, agreement) as runtime:
-                found = runtime.read_now(
-                    lambda work: make_report(work, _period(work, period), team=team)
-                )
+                found = runtime.read_now(count)
     if STDOUT not in (csv_, json_):
         _print(found)
     for where, text in ((csv_, as_csv), (json_, as_json)):
@@ -136,6 +149,14 @@ def _period(work: Work, text: str) -> Period:
         return parse_period(text, work.now, work.agreement.timezone)
     except ValueError as unclear:
         raise CommandFault(f"--period: {unclear}.") from None
+
+
+def _in_words(work: Work, text: str) -> tuple[str, Period]:
+    try:
+        return read_scope(work, text)
+    except ValueError as unclear:
+        teams = ", ".join(sorted(work.agreement.teams))
+        raise CommandFault(f"{unclear}; teams: {teams}.") from None
 
 
 def _explain(what: str) -> int:

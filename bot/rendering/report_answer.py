@@ -80,9 +80,9 @@ def render_report(view: ReportAnswer, label: Label = str) -> Message:
     name = words.period_name(report.period, report.at)
     days = words.period_days(report.period, report.at)
     team = f", {escape.clean(report.team, NAME_CAP)}" if report.team else ""
-    brackets = words.BEFORE.get(report.period.kind)
+    brackets = words.in_brackets(report)
     title = line(bold(f"{name}{team}"), f" · {days}" if days else "",
-                 f" · {brackets} in brackets" if brackets else "")  # fmt: skip
+                 f" · {brackets}" if brackets else "")  # fmt: skip
     if words.is_silent(report):
         said = f"{name}{team}: no leads came to sales, and none waits."
         more = "Others: /baton report this week, 30d, 2026-03, or a team's name."

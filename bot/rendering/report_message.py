@@ -66,7 +66,7 @@ def render_weekly(report: Report) -> Message:
         said = f"{name}: no leads came to sales{_offered_before(report)}."
         return message(said, [rich_text(lines(line(bold(said))))])
     rows = [
-        line(bold(name), f"{days} · {words.BEFORE[report.period.kind]} in brackets"),
+        line(bold(name), f"{days}{_and(words.in_brackets(report))}"),
         *headline_rows(report),
         *source_rows(report),
         *_down_row(report),
@@ -195,7 +195,8 @@ def render_monthly(report: Report) -> Message:
             if _percent(report, kpi):
                 was = words.before(report, kpi, Unit.PERCENT)
                 parts.append(f"{words.figure(report.values[kpi], Unit.PERCENT)} {verb}{was}")
-        said = f"{name}: {wording.dotted(parts)}. The month before in brackets."
+        brackets = words.in_brackets(report)
+        said = f"{name}: {wording.dotted(parts)}.{f' {brackets.capitalize()}.' if brackets else ''}"
     return message(said, [rich_text(lines(line(said)))])
 
 
@@ -224,6 +225,10 @@ def _down_row(report: Report) -> Rows:
 def _offered_before(report: Report) -> str:
     n = number_of(report.before.get(Kpi.OFFERED))
     return f" ({n:,} {words.BEFORE[report.period.kind]})" if n else ""
+
+
+def _and(more: str) -> str:
+    return f" · {more}" if more else ""
 
 
 def _count(report: Report, kpi: Kpi) -> str:

@@ -76,7 +76,9 @@ def funnel_rows(report: Report) -> Rows:
         (Kpi.BECAME_CUSTOMER, "customers"),
     ):
         value = report.values.get(kpi)
-        per = words.per_hundred(value) if kpi is not Kpi.BECAME_MQL else ""
+        # Those of earlier days are among them: more of the latter than of the former would be no rate.
+        known = isinstance(value, Ratio) and value.part <= value.of and kpi is not Kpi.BECAME_MQL
+        per = words.per_hundred(value) if known else ""
         said.append(f"{number_of(value):,} {name}{f' ({per} per 100)' if per else ''}")
     if not any(number_of(report.values.get(kpi)) for kpi in (Kpi.BECAME_MQL, Kpi.BECAME_SAL)):
         return []
@@ -170,7 +172,7 @@ def number_of(value: Value | None) -> int:
 
 def _many_before(report: Report, kpi: Kpi) -> str:
     then = report.before.get(kpi)
-    return f" ({number_of(then):,})" if then is not None else ""
+    return f" ({number_of(then):,})" if then is not None and not words.was_silent(report) else ""
 
 
 def name_of(name: str) -> str:

@@ -139,9 +139,15 @@ BEFORE: Final = {
 }
 
 
+def in_brackets(report: Report) -> str:
+    """ "the week before in brackets"; "" when nothing stands in brackets."""
+    name = BEFORE.get(report.period.kind)
+    return f"{name} in brackets" if name and not was_silent(report) else ""
+
+
 def before(report: Report, kpi: Kpi, unit: Unit) -> str:
-    """ " (91 %)": what it was the period before; "" when nothing can be said, or there is none before."""
-    if report.period.kind is PeriodKind.ALL:
+    """ " (91 %)": what it was the period before; "" when nothing can be said, nothing was, or there is none before."""
+    if report.period.kind is PeriodKind.ALL or was_silent(report):
         return ""
     said = brief(report.before.get(kpi), unit)
     return f" ({said})" if said else ""

@@ -122,13 +122,13 @@ def test_a_week_without_leads_is_said_once_and_then_no_more(desk: Desk) -> None:
     desk.arrives()
     desk.do(answer_offer.reject, "ann", desk.offer_of(1), "not_our_kind")
     desk.now += timedelta(days=7)
-    assert told(desk, "weekly_report", "w48", period="2026-W48").startswith(
-        "Week 48: 1 offered (0)"
-    )
+    assert told(desk, "weekly_report", "w48", period="2026-W48").startswith("Week 48: 1 offered · ")
     assert told(desk, "weekly_rest", "w48:rest", period="2026-W48") == "no_report"
     desk.now += timedelta(days=14)
     assert told(desk, "weekly_report", "w1", period="from the future") == "unknown_period"
-    assert told(desk, "monthly_line", "m11", period="2026-11").startswith("November: 1 offered (0)")
+    assert told(desk, "monthly_line", "m11", period="2026-11").startswith(
+        "November: 1 offered · 100"
+    )
     desk.now = datetime(2027, 1, 5, 9, tzinfo=UTC)
     assert told(desk, "monthly_line", "m12", period="2026-12") == (
         "December 2026: no leads came to sales (1 the month before)."

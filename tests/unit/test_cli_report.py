@@ -53,6 +53,25 @@ def test_what_cannot_be_reported_is_said_in_a_sentence(
     assert baton("report", "--csv", "-", "--json", "-")[0] == 2
 
 
+@pytest.mark.usefixtures("named_database")
+def test_team_and_period_can_be_typed_as_in_slack(baton: Says) -> None:
+    for said in (
+        ("EMEA", "2026-03"),
+        ("2026-03", "emea"),
+        ("--team", "emea", "--period", "2026-03"),
+    ):
+        code, out, _ = baton("report", *said, "--json", "-")
+        found = json.loads(out)
+        assert (code, found["team"], found["period"]) == (0, "emea", "2026-03")
+    assert json.loads(baton("report", "2026-03", "--json", "-")[1])["team"] == ""
+
+    code, _, err = baton("report", "atlantis")
+    assert code == 2
+    assert "atlantis" in err
+    assert "teams: " in err
+    assert baton("report", "emea", "--team", "emea")[0] == 2
+
+
 def test_a_figure_explains_itself_without_a_database(baton: Says) -> None:
     code, out, _ = baton("report", "--what", "pick-up")
     assert code == 0
