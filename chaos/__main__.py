@@ -9,6 +9,7 @@ hold. What is not here: the experiments.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import sys
@@ -47,6 +48,8 @@ def main() -> int:
         results.write_docs(registry.EXPERIMENTS)
         return 0
     configure_logging("ERROR", sys.stderr)
+    # Of the stand-in's server: that somebody was killed while they were answered.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     # Unless it is asked for: a full soak takes a night of its own.
     wanted = [
         each

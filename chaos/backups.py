@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-import sys
 import time
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from sqlalchemy import text
 from chaos.books import damage, misfits, open_books, unguarded
 from chaos.experiment import SQLITE, Experiment, Ground
 from chaos.kill_demo import Notebook
-from chaos.race import ROOT
+from chaos.playbooks import UNHURRIED
 from chaos.steady import Steady
 from chaos.town import Town, town
 from chaos.verdict import Verdict
@@ -29,6 +28,8 @@ from storage.database import Database
 RATE = 50.0
 #: How long a restored Baton is watched: it posts what it wants to post within the first second.
 WATCHED = 4.0
+#: So long Slack may take for what the killed Baton had sent: that was posted before the restore.
+ON_ITS_WAY = 1.0
 
 
 def backups_in_intake(ground: Ground) -> Verdict:
@@ -43,13 +44,13 @@ async def _backups(ground: Ground) -> Verdict:
     kept = ground.folder / "backups"
     more = {"BATON_ERASURE_KEY": secrets.token_hex(32), "BATON_BACKUPS": str(kept)}
     sums = dict.fromkeys(("leads before", "leads restored", "held", "posted since", "erased"), 0)
-    async with town(ground, env=more) as here:
+    async with town(ground, env=more, accept=UNHURRIED) as here:
         kept.mkdir(mode=0o700)
         # What a Baton makes by itself when it starts with a folder for backups would stand in the way here.
         more.pop("BATON_BACKUPS")
         here.env.pop("BATON_BACKUPS")
         for number in range(ground.size):
-            trial = _Trial(here, ground, kept, f"t{number}", rng)
+            trial = _Trial(here, ground, kept, f"t{number}x", rng)
             verdict.faults += [f"trial {number}: {fault}" for fault in await trial.run()]
             for name, many in trial.figures.items():
                 sums[name] += many
@@ -81,17 +82,18 @@ class _Trial:
         await sender.more(20)
         await asyncio.sleep(self._rng.uniform(0, 1))
         before = dict(notes.leads)
-        await self._baton("backup", str(self._file))
+        await here.command("backup", str(self._file))
         gone = self._rng.choice(sorted(before))
         erased = self._email_of(gone)
-        await self._baton("erase", erased, "--yes", BATON_BACKUPS=str(self._kept))
+        await here.command("erase", erased, "--yes", BATON_BACKUPS=str(self._kept))
         await sender.more(10)
         await sender.end()
         for baton in batons:
             baton.kill()
         notes.close()
+        await asyncio.sleep(ON_ITS_WAY)
         seen = set(self._shown())
-        await self._baton("restore", str(self._file), "--replace", DATABASE_URL=self._ground.spare)
+        await here.command("restore", str(self._file), "--replace", DATABASE_URL=self._ground.spare)
         return await self._judge(before, gone, erased, seen)
 
     async def _judge(
@@ -117,6 +119,8 @@ class _Trial:
             await asyncio.sleep(WATCHED)
             for baton in restored:
                 baton.kill()
+            with database.write() as conn:  # the next restore finds it quiet for a minute
+                conn.execute(text("DELETE FROM heartbeats"))
             new = {place: d for place, d in self._shown().items() if place not in seen}
             if again := [d for d in new.values() if d in old]:
                 faults.append(f"{len(again)} old messages were posted")
@@ -144,19 +148,6 @@ class _Trial:
                 return str(conn.execute(query, {"key": external_id}).scalar_one())
         finally:
             database.dispose()
-
-    async def _baton(self, *words: str, **more: str) -> None:
-        """A command, as an operator runs it. RuntimeError with what it said when it fails."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", *words),
-            cwd=ROOT,
-            env={**self._here.env, **more},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        said, _ = await process.communicate()
-        if process.returncode:
-            raise RuntimeError(f"baton {' '.join(words)}: {said.decode()[-2000:]}")
 
 
 def _holds(database: Database, word: str) -> list[str]:

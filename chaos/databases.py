@@ -20,6 +20,7 @@ from chaos.books import misfits, open_books, step_faults, unguarded
 from chaos.experiment import POSTGRES, Experiment, Ground
 from chaos.kill_demo import Notebook
 from chaos.kills import lost
+from chaos.playbooks import UNHURRIED
 from chaos.race import made_leads
 from chaos.town import Baton, Town, town
 from chaos.verdict import Verdict
@@ -50,7 +51,7 @@ async def _restarted_database(ground: Ground) -> Verdict:
     home = Path(str(make_url(ground.url).query["host"]))
     notes = Notebook(ground.folder / "acknowledged")
     rng = random.Random(ground.seed)
-    async with town(ground, reps=20, env={"CHAOS_LEASE": str(LEASE)}) as here:
+    async with town(ground, reps=20, env={"CHAOS_LEASE": str(LEASE)}, accept=UNHURRIED) as here:
         web, *workers = (here.place(role) for role in ("web", "worker", "worker"))
         for baton in (web, *workers):
             here.start(baton)

@@ -9,8 +9,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,8 +17,8 @@ from typing import Any
 import aiohttp
 
 from bot.demo import demo_secrets, people_of
+from chaos.forks import Forked, Forks
 from chaos.playbooks import agreement_of
-from chaos.race import ROOT
 from chaos.signed import click_request, leads_request
 from sandbox.model import hashed_id
 from sandbox.server import free_socket
@@ -43,7 +41,8 @@ class DemoProcess:
         people = people_of(agreement_of(playbook))
         #: Conversation -> the person it belongs to.
         self.user_of = {hashed_id("D0", p.user_id, length=8): p.user_id for p in people}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
+        self._forks = Forks()
 
     @property
     def log(self) -> Path:
@@ -55,24 +54,17 @@ class DemoProcess:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("BATON_", "SLACK_"))}
         kept.pop("DATABASE_URL", None)
         began = time.monotonic()
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "demo"],
-                cwd=ROOT,
-                env={
-                    **kept,
-                    "HOST": "127.0.0.1",
-                    "PORT": str(self.port),
-                    "BATON_PLAYBOOK": str(self.home / "playbook.yaml"),
-                    "BATON_DEMO_HOME": str(self.home),
-                    "BATON_DEMO_STORY": "off",
-                    # The demo's Slack dies with it: who wants to hear what was acknowledged has to ask from outside.
-                    "BATON_DEMO_SLACK": "http",
-                },
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        env = {
+            **kept,
+            "HOST": "127.0.0.1",
+            "PORT": str(self.port),
+            "BATON_PLAYBOOK": str(self.home / "playbook.yaml"),
+            "BATON_DEMO_HOME": str(self.home),
+            "BATON_DEMO_STORY": "off",
+            # The demo's Slack dies with it: who wants to hear what was acknowledged has to ask from outside.
+            "BATON_DEMO_SLACK": "http",
+        }
+        self._process = self._forks.start("bot", ["demo"], env, self.log)
         while time.monotonic() - began < START_SECONDS:
             if self._process.poll() is not None:
                 break
@@ -88,8 +80,13 @@ class DemoProcess:
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed."""
         if self._process is not None and self._process.poll() is None:
-            self._process.kill()
+            self._process.send_signal(signal.SIGKILL)
             self._process.wait()
+
+    def end(self) -> None:
+        """Kill it for good."""
+        self.kill()
+        self._forks.end()
 
     def stop(self) -> int:
         """SIGTERM, as an operator would; the exit code."""
@@ -98,7 +95,7 @@ class DemoProcess:
         self._process.send_signal(signal.SIGTERM)
         try:
             return self._process.wait(30)
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             self.kill()
             return -9
 

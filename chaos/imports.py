@@ -192,7 +192,7 @@ async def _import_beside(home: Path, export: Export) -> Verdict:
             done = await importing
             stopped = demo.stop()
         finally:
-            demo.kill()
+            demo.end()
     database = Database(demo.database_url)
     try:
         verdict.faults += unaccounted(database, cursor_of(database), others=len(waits))

@@ -12,12 +12,14 @@ from bot.domain.agreement import Agreement
 from bot.playbook.loading import load_playbook
 
 _TODAY = date(2026, 11, 23)
+#: An answer in this time: no lead is reminded of or offered again meanwhile, what stands there are cards.
+UNHURRIED = "24h"
 _ALWAYS = '{mon-sun: ["00:00-24:00"]}'
 _TEAMS = ("emea", "americas", "apac")
 
 
-def playbook_text(reps: int) -> str:
-    """YAML with `reps` reps a team in three teams, each with a manager."""
+def playbook_text(reps: int, accept: str = "20m") -> str:
+    """YAML with `reps` reps a team in three teams, each with a manager. `accept`: how long reps have for an answer."""
     people, teams = [], []
     for number, team in enumerate(_TEAMS, start=1):
         members = [f"rep{i:02d}.{team}@acme.example" for i in range(1, reps + 1)]
@@ -48,7 +50,7 @@ def playbook_text(reps: int) -> str:
         "  - {name: rest, to: emea}",
         "slas:",
         "  - name: standard",
-        "    accept: {within: 20m, steps: {50%: remind, 100%: [escalate manager, reoffer]}}",
+        f"    accept: {{within: {accept}, steps: {{50%: remind, 100%: [escalate manager, reoffer]}}}}",
         "    first_touch: {within: 1h, steps: {75%: remind, 100%: escalate manager}}",
         "    decide: {within: 21d, steps: {100%: escalate manager}}",
         "    shelf_life: {within: 24h clock, steps: {100%: escalate above}}",

@@ -16,6 +16,7 @@ from chaos.books import damage, misfits, open_books, step_faults, unguarded
 from chaos.experiment import SQLITE, Experiment, Ground
 from chaos.kill_demo import Notebook
 from chaos.kills import card_faults, lost
+from chaos.playbooks import UNHURRIED
 from chaos.steady import Steady, unposted
 from chaos.town import Baton, Town, town
 from chaos.verdict import Verdict
@@ -38,7 +39,7 @@ async def _sigterms(ground: Ground) -> Verdict:
     notes = Notebook(ground.folder / "acknowledged")
     exits: list[float] = []
     takeovers: list[float] = []
-    async with town(ground) as here:
+    async with town(ground, accept=UNHURRIED) as here:
         roles = ["run"] if ground.kind == SQLITE else ["web", "worker", "worker"]
         batons = [here.place(role) for role in roles]
         for baton in batons:

@@ -11,7 +11,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -24,8 +23,8 @@ import aiohttp
 
 from bot.demo import channels_of, people_of
 from chaos.experiment import Ground
+from chaos.forks import Forked, Forks
 from chaos.playbooks import agreement_of, playbook_text
-from chaos.race import ROOT
 from chaos.signed import leads_request
 from sandbox.app import Sandbox, SandboxConfig, create_sandbox
 from sandbox.config import DEFAULT_BOT_TOKEN
@@ -55,7 +54,7 @@ class Baton:
     role: str
     address: str
     log: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: Forked | subprocess.Popen[bytes] | None = None
     module: str = "bot"
 
     @property
@@ -87,6 +86,7 @@ class Town:
     folder: Path
     session: aiohttp.ClientSession
     module: str
+    forks: Forks
     batons: list[Baton] = field(default_factory=list)
 
     def place(self, role: str) -> Baton:
@@ -101,15 +101,17 @@ class Town:
     def start(self, baton: Baton, more: Mapping[str, str] | None = None) -> None:
         """Start it (again)."""
         port = baton.address.rpartition(":")[2]
-        with baton.log.open("ab") as log:
-            baton.process = subprocess.Popen(
-                [sys.executable, "-m", baton.module, baton.role],
-                cwd=ROOT,
-                env={**self.env, "HOST": "127.0.0.1", "PORT": port, **(more or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        env = {**self.env, "HOST": "127.0.0.1", "PORT": port, **(more or {})}
+        baton.process = self.forks.start(baton.module, [baton.role], env, baton.log)
+
+    async def command(self, *words: str, **more: str) -> None:
+        """A command, as an operator runs it. RuntimeError with what it said when it fails."""
+        log = self.folder / f"said{time.monotonic_ns()}"
+        process = self.forks.start("bot", words, {**self.env, **more}, log)
+        while process.poll() is None:
+            await asyncio.sleep(0.02)
+        if process.returncode:
+            raise RuntimeError(f"baton {' '.join(words)}: {log.read_text()[-2000:]}")
 
     async def ready(self, baton: Baton) -> float:
         """Wait until it takes leads; how long that took. RuntimeError with its log when it does not."""
@@ -146,26 +148,33 @@ class Town:
             return 0, []
 
     async def quiet(self, database: Database, seconds: float) -> bool:
-        """Wait until nothing that is due is left to be delivered; False when that took too long."""
-        began = time.monotonic()
-        while time.monotonic() - began < seconds:
+        """Wait until nothing that is due is left to be delivered; False when for so long it did not become less."""
+        least, since = -1, time.monotonic()
+        while time.monotonic() - since < seconds:
             with database.read() as conn:
                 waiting = conn.exec_driver_sql(
                     "SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending', 'doubt')"
-                ).scalar()
+                ).scalar_one()
             if not waiting:
                 return True
+            if least < 0 or waiting < least:
+                least, since = waiting, time.monotonic()
             await asyncio.sleep(0.2)
         return False
 
 
 @asynccontextmanager
 async def town(
-    ground: Ground, *, reps: int = 8, rates: bool = False, env: Mapping[str, str] | None = None
+    ground: Ground,
+    *,
+    reps: int = 8,
+    rates: bool = False,
+    env: Mapping[str, str] | None = None,
+    accept: str = "20m",
 ) -> AsyncIterator[Town]:
     """The stand-in Slack, served, and an environment for Batons. `rates`: it enforces Slack's tiers, and they keep to
-    them; else neither does."""
-    text = playbook_text(reps)
+    them; else neither does. `accept`: how long reps have for an answer."""
+    text = playbook_text(reps, accept)
     agreement = agreement_of(text)
     (ground.folder / "playbook.yaml").write_text(text, encoding="utf-8")
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
@@ -196,11 +205,15 @@ async def town(
                 "BATON_PLAYBOOK": str(ground.folder / "playbook.yaml"), **(env or {}),
             }  # fmt: skip
             module = "bot" if rates else "chaos.unpaced"
-            here = Town(sandbox, slack, made, secret, signing, ground.folder, session, module)
+            forks = Forks()
+            here = Town(
+                sandbox, slack, made, secret, signing, ground.folder, session, module, forks
+            )
             try:
                 yield here
             finally:
                 for baton in here.batons:
                     baton.kill()
+                forks.end()
     finally:
         await sandbox.stop()
