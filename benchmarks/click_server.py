@@ -2,7 +2,8 @@
 
 Kinds: `baton`, the web side as it is; `empty`, the same app, doors and Bolt with a listener that only acks;
 `empty-slow`, that without `process_before_response`; `bare`, a Bolt app without our doors and an empty listener;
-`house`, web and worker in one, as `baton run` has them. What is not here: who asks it (`clicks`).
+`house`, web and worker in one, as `baton run` has them; `web` and `worker`, each as the command of that name: these
+three on whatever core is free. What is not here: who asks it (`clicks`).
 """
 
 from __future__ import annotations
@@ -65,17 +66,19 @@ async def _serve(kind: str, url: str, slack_url: str) -> None:
         Settings(intake_secrets=(Credential("bench", SecretStr(INTAKE)),)),
         runtime,
         SlackAccess(SecretStr(DEFAULT_BOT_TOKEN), SecretStr(SIGNING), f"{slack_url}/api/"),
-        worker=kind == "house",
+        web=kind != "worker",
+        worker=kind in ("house", "worker"),
     )
     await house.start()
     while house.identity is None:
         await asyncio.sleep(0.02)
-    await _listen(house.asgi)
+    await _listen(house.asgi, alone=kind == "baton" or kind.startswith("empty"))
 
 
-async def _listen(app: ASGIApp) -> None:
+async def _listen(app: ASGIApp, *, alone: bool = True) -> None:
     async with serve(app) as address:
-        pin(SERVER_CORE)  # only now: starting takes a while, and any core will do for that
+        if alone:
+            pin(SERVER_CORE)  # only now: starting takes a while, and any core will do for that
         print(address.rpartition(":")[2], flush=True)
         # Until whoever started us ends us, or is gone: then our standard input ends.
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
