@@ -100,9 +100,10 @@ def _table(found: Sequence[tuple[Experiment, Result]], command: str) -> str:
     if not found:
         return f"`{command}`: not run yet.\n"
     days = sorted({result.at[:10] for _, result in found})
-    commits = ", ".join(sorted({result.commit for _, result in found}))
+    commits = {result.commit for _, result in found}
+    where = f"commit {commits.pop()}" if len(commits) == 1 else "at several commits"
     head = [
-        f"`{command}`, {' and '.join(days)}, commit {commits}, {found[0][1].machine}.",
+        f"`{command}`, {' and '.join(days)}, {where}, {found[0][1].machine}.",
         "",
         "| experiment | database | n | seed | s | figures | found | rate below (3/n) |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",

@@ -29,6 +29,8 @@ log = get_logger(__name__)
 SLACK_PATH = "/slack/events"
 INTAKE_PATHS = ("/leads", "/touches")
 
+#: Seconds for the body of somebody who stands: it is in the first packets of a sender who means it.
+_AT_ONCE = 0.25
 _LENGTH = re.compile(rb"[0-9]{1,12}")
 
 #: On every response that has not set its own.
@@ -125,6 +127,8 @@ class Gate:
             async with seat.deadline(self._limits.body_seconds):
                 body = await upload.read(door.max_bytes)
         except TimeoutError:
+            if seat.stands:
+                raise _busy() from None
             raise Refused(
                 HTTPStatus.REQUEST_TIMEOUT, "The body took too long to arrive.", "slow body"
             ) from None
@@ -217,10 +221,11 @@ class _Upload:
 
 
 class _Seat:
-    """One guarded request in flight."""
+    """One guarded request in flight. `stands`: the room was full; it is let in if its body comes at once."""
 
-    def __init__(self, room: _Room) -> None:
+    def __init__(self, room: _Room, *, stands: bool = False) -> None:
         self._room = room
+        self.stands = stands
         self.works = False  # its body is in
         self._deadline: asyncio.Timeout | None = None
         self._since = 0.0
@@ -234,7 +239,7 @@ class _Seat:
     def deadline(self, seconds: float) -> asyncio.Timeout:
         """A timeout for the body, which a newcomer may cut short when the room is full."""
         self._since = asyncio.get_running_loop().time()
-        self._deadline = asyncio.timeout(seconds)
+        self._deadline = asyncio.timeout(min(seconds, _AT_ONCE) if self.stands else seconds)
         return self._deadline
 
     def give_up(self, patience: float) -> bool:
@@ -250,29 +255,45 @@ class _Seat:
 
 
 class _Room:
-    """At most `size` guarded requests at once; whoever dawdles makes room for the next."""
+    """At most `size` guarded requests at work, and as many whose bodies are on their way; whoever dawdles makes room
+    for the next. As many again may stand for a moment: they are let in when their bodies come at once, so that those
+    who fill the seats with bodies that never end keep out nobody who means it."""
 
     def __init__(self, size: int, patience: float) -> None:
         self._size = size
         self._patience = patience
         self._seats: dict[_Seat, None] = {}  # in the order of their coming
+        self._standing: dict[_Seat, None] = {}
 
     def take(self) -> _Seat:
+        """A seat, that of whoever dawdles if need be; in a full room one to stand at."""
         if len(self._seats) >= self._size:
             slow = next((seat for seat in self._seats if seat.give_up(self._patience)), None)
             if slow is None:
-                raise _busy()
+                return self._stand()
             self.leave(slow)
         seat = _Seat(self)
         self._seats[seat] = None
         return seat
 
+    def _stand(self) -> _Seat:
+        if len(self._standing) >= self._size:
+            first = next((seat for seat in self._standing if seat.give_up(0.0)), None)
+            if first is None:
+                raise _busy()
+            self.leave(first)
+        seat = _Seat(self, stands=True)
+        self._standing[seat] = None
+        return seat
+
     def leave(self, seat: _Seat) -> None:
         self._seats.pop(seat, None)
+        self._standing.pop(seat, None)
 
     def let_work(self, kept: int) -> None:
-        """Refused when those whose bodies are in would leave fewer than `kept` places."""
-        if kept and sum(seat.works for seat in self._seats) >= self._size - kept:
+        """Refused when of those whose bodies are in there are as many as there are places but for `kept`."""
+        working = sum(seat.works for seat in (*self._seats, *self._standing))
+        if working >= self._size - kept:
             raise _busy()
 
 

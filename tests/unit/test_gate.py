@@ -186,21 +186,32 @@ class TestTime:
 
 
 class TestRoom:
-    async def test_when_all_seats_are_taken_the_next_is_told_to_come_back(
+    async def test_when_all_seats_are_taken_who_does_not_come_at_once_is_told_to_come_back(
         self, house: House
     ) -> None:
         gate = gate_before(
-            house, Limits(in_flight=2, kept=0, body_seconds=0.3, linger_seconds=0.01)
+            house, Limits(in_flight=2, kept=0, body_seconds=0.4, linger_seconds=0.01)
         )
         slow = [Visit(from_website(), b"{", endless=True) for _ in range(2)]
         tasks = [asyncio.create_task(visit.to(gate)) for visit in slow]
         await asyncio.gather(*(visit.arrived.wait() for visit in slow))
+        third = asyncio.create_task(Visit(from_website(), b"{", endless=True).to(gate))
 
-        answer = await Visit(from_website()).to(gate)
+        assert (await Visit(from_website()).to(gate)).status == 202, "nobody keeps out a good one"
 
+        answer = await third
         assert (answer.status, answer.headers["retry-after"]) == (503, "2")
         assert {each.status for each in await asyncio.gather(*tasks)} == {408}
-        assert (await Visit(from_website()).to(gate)).status == 202, "the seats are free again"
+
+    async def test_who_stands_longest_makes_room_for_the_next(self, house: House) -> None:
+        gate = gate_before(house, Limits(in_flight=1, kept=0, linger_seconds=0.01))
+        slow = [Visit(from_website(), b"{", endless=True) for _ in range(2)]  # a seat, and standing
+        tasks = [asyncio.create_task(visit.to(gate)) for visit in slow]
+        await asyncio.gather(*(visit.arrived.wait() for visit in slow))
+
+        assert (await Visit(from_website()).to(gate)).status == 202
+        assert (await tasks[1]).status == 503
+        tasks[0].cancel()
 
     async def test_the_slowest_caller_makes_room_for_a_good_one(self, house: House) -> None:
         gate = gate_before(house, Limits(in_flight=2, kept=0, patience=0, linger_seconds=0.01))
