@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import uvicorn
 from slack_sdk.signature import Clock as SlackClock
 from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.clock import Clock
 from handlers.doors import authenticated
@@ -144,6 +145,53 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+class Visit:
+    """One request at the gate without a server: what was read and sent, in order."""
+
+    def __init__(self, call: Call, *pieces: bytes, endless: bool = False) -> None:
+        self.call = call
+        self.pieces = list(pieces or (call.body,))
+        self.endless = endless
+        self.log: list[str] = []
+        self.sent: list[Message] = []
+        self.arrived = asyncio.Event()
+
+    @property
+    def scope(self) -> Scope:
+        headers = list(self.call.headers)
+        return {
+            "type": "http",
+            "method": self.call.method,
+            "path": self.call.path,
+            "root_path": "",
+            "headers": headers,
+        }
+
+    async def receive(self) -> Message:
+        self.log.append("read")
+        self.arrived.set()
+        if not self.pieces:
+            await asyncio.sleep(3600)
+        piece = self.pieces.pop(0)
+        more = self.endless or bool(self.pieces)
+        return {"type": "http.request", "body": piece, "more_body": more}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.log.append(f"answer {message['status']}")
+        self.sent.append(message)
+
+    async def to(self, gate: ASGIApp) -> Answer:
+        await gate(self.scope, self.receive, self.send)
+        return self.answer
+
+    @property
+    def answer(self) -> Answer:
+        headers = {name.decode(): value.decode() for name, value in self.sent[0]["headers"]}
+        body = b"".join(message.get("body", b"") for message in self.sent[1:])
+        return Answer(self.sent[0]["status"], headers, body)
 
 
 @contextmanager
