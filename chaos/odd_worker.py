@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from apscheduler.schedulers import base as scheduling
 
 from bot import serving
 from bot.clock import SteadyTime
@@ -28,10 +30,18 @@ def main() -> int:
     def shifted() -> SteadyTime:
         return SteadyTime(lambda: datetime.now(UTC) + shift)
 
+    class Shifted(datetime):
+        """The scheduler reads the machine's clock itself: it must not see another one than Baton does."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Shifted:
+            return cls.fromtimestamp((datetime.now(UTC) + shift).timestamp(), tz)
+
     unpace()
     for module in (claims, deliveries, doubts):
         setattr(module, "LEASE", lease)  # noqa: B010 - a constant of theirs
     setattr(serving, "SteadyTime", shifted)  # noqa: B010
+    setattr(scheduling, "datetime", Shifted)  # noqa: B010
     database._REACHABLE["options"] = f"-c idle_in_transaction_session_timeout={idle}s"
     return serve(serving.serve_worker)
 
