@@ -130,7 +130,7 @@ class _Rows:
             "id": offer_id, "lead_id": lead_id, "round": 1, "n": 1, "rep_id": rep, "team": team,
             "rule": "rest", "why": "Next in turn.", "trace": [], "playbook_version": 1,
             "state": "accepted" if accepted else "open", "offered_at": offered, "show_at": offered,
-            "delivered_at": offered + timedelta(seconds=1),
+            "delivered_at": offered + timedelta(seconds=1), "source": facts.source, "systems_seconds": 1,
             "accepted_at": offered + timedelta(minutes=4) if accepted else None,
         })  # fmt: skip
         self.of[Cards].append({

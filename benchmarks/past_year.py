@@ -116,7 +116,10 @@ class _Year:
         offered = at + timedelta(seconds=2)
         first, many = offered, rng.choices((1, 2, 3), (60, 30, 10))[0]
         for n in range(1, many + 1):
-            held, answered = self._offer(lead, n, team, offered), self._after(offered, 1.4)
+            held, answered = (
+                self._offer(lead, n, team, source, at, offered),
+                self._after(offered, 1.4),
+            )
             gone = n < many or rng.random() > 0.85
             state = rng.choice(_GONE) if gone else "accepted"
             self._clock(lead, "accept", held, offered, 4, answered, state == "lapsed", not gone)
@@ -124,7 +127,11 @@ class _Year:
                 status = "offered"
                 break
             if not gone:
-                held |= {"state": "accepted", "accepted_at": answered}
+                held |= {
+                    "state": "accepted",
+                    "accepted_at": answered,
+                    "accepted_seconds": int((answered - first).total_seconds()),
+                }
                 status, facts = self._work(lead, held, answered)
                 break
             held |= {"state": state, "ended_at": answered, "reason": "no_fit"}
@@ -136,6 +143,10 @@ class _Year:
         while self.seq < 5:
             self._note(lead, min(at + timedelta(hours=self.seq), NOW), "reminded", clock=1, to=1)
         has = status in ("offered", "accepted", "working", "qualified") and held is not None
+        if (touched := facts["touched_at"]) is not None:
+            spent = {"touched_at": touched, "touched_seconds": int((touched - at).total_seconds())}
+            for made in self.rows["offers"][-n:]:
+                made |= spent
         self.rows["leads"].append(
             _BLANK
             | {
@@ -153,7 +164,9 @@ class _Year:
             | facts
         )  # fmt: skip
 
-    def _offer(self, lead: int, n: int, team: str, at: datetime) -> dict[str, Any]:
+    def _offer(
+        self, lead: int, n: int, team: str, source: str, arrived: datetime, at: datetime
+    ) -> dict[str, Any]:
         self.offers += 1
         made: dict[str, Any] = {
             "id": f"o{self.offers:012d}", "lead_id": lead, "round": 1, "n": n,
@@ -161,7 +174,8 @@ class _Year:
             "why": "longest waiting, and a few words more", "trace": [{"rule": "rest", "why": "busy"}],
             "playbook_version": 1, "state": "open", "offered_at": at, "show_at": at,
             "delivered_at": at + timedelta(seconds=1), "accepted_at": None, "ended_at": None,
-            "reason": "",
+            "reason": "", "source": source, "systems_seconds": int((at - arrived).total_seconds()) + 1,
+            "accepted_seconds": None, "touched_at": None, "touched_seconds": None,
         }  # fmt: skip
         self.rows["offers"].append(made)
         told = {name: made[name] for name in ("rule", "why", "trace", "team", "n", "round")}
@@ -199,10 +213,26 @@ class _Year:
                 return ("working" if touched else "accepted"), facts
             held |= {"state": "recycled", "ended_at": slept, "reason": "no_budget"}
             return "nurturing", facts
-        self._note(lead, qualified, "moved", action="qualify", to="qualified", **offer)
+        self._note(
+            lead,
+            qualified,
+            "moved",
+            action="qualify",
+            to="qualified",
+            took=int((qualified - accepted).total_seconds()),
+            **offer,
+        )
         won = self._after(qualified, 120) if self.rng.random() < 0.4 else None
         if won is None:
             return "qualified", facts
-        self._note(lead, won, "moved", action="close", to="won", **offer)
+        self._note(
+            lead,
+            won,
+            "moved",
+            action="close",
+            to="won",
+            took=int((won - qualified).total_seconds()),
+            **offer,
+        )
         held |= {"state": "done", "ended_at": won}
         return "won", facts

@@ -1,9 +1,9 @@
 """The tables, declared once. Hot paths write them by Core; `migrations/` must lead to exactly this.
 
 Personal data lives in `leads`, `notes`, `people`, `histories` and `inbox.raw`; everything else holds ids.
-Constraints are the idempotency: see the unique keys. What is not here: queries; what came in from
-outside and who listens there (`models_intake`); how Baton itself is doing (`models_running`); reports and challenges
-(`models_programme`).
+Constraints are the idempotency: see the unique keys. What is not here: queries; what reps did (`models_work`); what
+came in from outside and who listens there (`models_intake`); how Baton itself is doing (`models_running`); reports
+and challenges (`models_programme`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage import models_intake, models_programme, models_running
+from storage import models_intake, models_programme, models_running, models_work
 from storage.base import Base as Base
 from storage.base import partial
 from storage.types import BigKey
 
 #: Whoever imports the models has all of them.
 Inbox = models_intake.Inbox
+Touches = models_work.Touches
+Notes = models_work.Notes
 Liveness = models_running.Liveness
 Heartbeats = models_running.Heartbeats
 ClockOffset = models_running.ClockOffset
@@ -163,7 +165,10 @@ class LeadKeys(Base):
 
 
 class Offers(Base):
-    """One lead before one rep. The opaque id is in every button. At most one is open or accepted per lead."""
+    """One lead before one rep. The opaque id is in every button. At most one is open or accepted per lead.
+
+    From `source` on: what reports ask, as whole seconds, so that they need not read leads and touches again.
+    """
 
     __tablename__ = "offers"
     __table_args__ = (
@@ -173,6 +178,11 @@ class Offers(Base):
         Index("ix_offers_offered_at", "offered_at"),
         partial("ix_offers_accepted_at", "accepted_at", where="accepted_at IS NOT NULL"),
         partial("ix_offers_ended_at", "ended_at", where="ended_at IS NOT NULL"),
+        # All that a report of all time asks of them, in the order of its groups.
+        partial("ix_offers_back", "state", "reason", "team", "source", "ended_at",
+                where="state IN ('rejected','recycled')"),
+        partial("ix_offers_counted", "rep_id", "team", "source", "n", "round", "lead_id", "systems_seconds",
+                "accepted_seconds", "touched_at", "touched_seconds", where="source IS NOT NULL"),
     )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -193,6 +203,16 @@ class Offers(Base):
     accepted_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     reason: Mapped[str] = mapped_column(String(80), default="")
+    source: Mapped[str | None] = mapped_column(
+        String(80)
+    )  # the lead's; none: a test lead's, which is not counted
+    #: arrival to offer, and from when the card could be shown until it was there
+    systems_seconds: Mapped[int] = mapped_column(default=0, server_default="0")
+    accepted_seconds: Mapped[
+        int | None
+    ]  # from the round's first offer, of the one that was accepted first
+    touched_at: Mapped[datetime | None]  # first touch of this round
+    touched_seconds: Mapped[int | None]  # from arrival to that
 
 
 class Clocks(Base):
@@ -346,36 +366,6 @@ class Cards(Base):
     rendered_hash: Mapped[str] = mapped_column(String(64))
     posted_at: Mapped[datetime]
     closed: Mapped[bool] = mapped_column(default=False)  # shows an end: no further edits
-
-
-class Touches(Base):
-    """An activity of the owner on the lead: self_reported, verified, or withdrawn."""
-
-    __tablename__ = "touches"
-    __table_args__ = (Index("ix_touches_at", "at"),)
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"), index=True)
-    round: Mapped[int]
-    offer_id: Mapped[str | None] = mapped_column(String(32))
-    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
-    kind: Mapped[str] = mapped_column(String(16))  # call, email, meeting
-    outcome: Mapped[str] = mapped_column(String(24), default="")
-    state: Mapped[str] = mapped_column(String(16))
-    at: Mapped[datetime]
-
-
-class Notes(Base):
-    """Free text a person wrote about a lead. Kept apart because it is personal data."""
-
-    __tablename__ = "notes"
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    lead_id: Mapped[int] = mapped_column(ForeignKey("leads.id"), index=True)
-    author_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
-    about: Mapped[str] = mapped_column(String(24))
-    body: Mapped[str] = mapped_column(Text)
-    at: Mapped[datetime]
 
 
 class Journal(Base):

@@ -38,6 +38,11 @@ class OfferRow:
     accepted_at: datetime | None
     ended_at: datetime | None
     reason: str
+    source: str | None
+    systems_seconds: int
+    accepted_seconds: int | None
+    touched_at: datetime | None
+    touched_seconds: int | None
 
 
 _READ: Reading[OfferRow] = Reading(
@@ -113,3 +118,15 @@ def read_many(conn: Connection, ids: Sequence[str]) -> dict[str, OfferRow]:
     """Offers by id."""
     rows = conn.execute(select(_offers).where(_offers.c.id.in_(ids)))
     return {row.id: as_row(OfferRow, row) for row in rows}
+
+
+_FOLLOW_SOURCE = (
+    _offers.update()
+    .where(_offers.c.lead_id == bindparam("lead"), _offers.c.source.is_not(None))
+    .values(source=bindparam("now_from"))
+)
+
+
+def follow_source(conn: Connection, lead_id: int, source: str) -> None:
+    """The lead is told by another source now: so are its offers, where reports count them by it."""
+    conn.execute(_FOLLOW_SOURCE, {"lead": lead_id, "now_from": source})

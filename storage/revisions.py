@@ -16,10 +16,10 @@ from storage.models_running import Admitted
 from storage.rows import table_of
 
 #: The newest step in `migrations/versions`: the one that `models` describes.
-HEAD = "0006"
+HEAD = "0007"
 #: The oldest Baton, by its `HEAD`, that may work on the tables of `HEAD`. Steps expand first and contract one release
 #: later, so this is that release's `HEAD` or the one before.
-OLDEST = "0005"
+OLDEST = "0007"
 
 # Alembic makes and keeps this table; it is none of our models.
 _version = Table("alembic_version", MetaData(), Column("version_num", String(32)))

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
-from storage.models import Notes, Touches
+from bot.domain.open_windows import whole_seconds
+from storage.models import Leads, Notes, Offers, Touches
 from storage.rows import as_row, insert, table_of
 
 _touches = table_of(Touches)
 _notes = table_of(Notes)
+_leads = table_of(Leads)
+_offers = table_of(Offers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,9 @@ class TouchRow:
 
 def insert_touch(conn: Connection, **values: Any) -> int:
     """Record a touch."""
-    return insert(conn, _touches, **values)
+    touch_id = insert(conn, _touches, **values)
+    _tell_offers(conn, values["lead_id"], values["round"])
+    return touch_id
 
 
 def read_touch(conn: Connection, touch_id: int) -> TouchRow | None:
@@ -46,7 +51,9 @@ def save_touch(conn: Connection, touch_id: int, **changes: Any) -> TouchRow:
     row = conn.execute(
         _touches.update().where(_touches.c.id == touch_id).values(**changes).returning(*_touches.c)
     ).one()
-    return as_row(TouchRow, row)
+    touch = as_row(TouchRow, row)
+    _tell_offers(conn, touch.lead_id, touch.round)
+    return touch
 
 
 def list_touches(conn: Connection, lead_id: int, round_: int) -> list[TouchRow]:
@@ -96,12 +103,44 @@ def count_touches(conn: Connection, lead_id: int, round_: int, offer_id: str | N
 
 def withdraw_touch(conn: Connection, touch_id: int) -> bool:
     """Take a touch back; False when it was already."""
-    result = conn.execute(
+    row = conn.execute(
         _touches.update()
         .where(_touches.c.id == touch_id, _touches.c.state != "withdrawn")
         .values(state="withdrawn")
+        .returning(_touches.c.lead_id, _touches.c.round)
+    ).one_or_none()
+    if row is None:
+        return False
+    _tell_offers(conn, row.lead_id, row.round)
+    return True
+
+
+_FIRST_TOUCH = (
+    select(_leads.c.arrived_at, func.min(_touches.c.at))
+    .outerjoin(
+        _touches,
+        and_(
+            _touches.c.lead_id == _leads.c.id,
+            _touches.c.round == bindparam("of_round"),
+            _touches.c.state != "withdrawn",
+        ),
     )
-    return result.rowcount == 1
+    .where(_leads.c.id == bindparam("lead"))
+    .group_by(_leads.c.arrived_at)
+)
+_TELL_OFFERS = (
+    _offers.update()
+    .where(_offers.c.lead_id == bindparam("lead"), _offers.c.round == bindparam("of_round"))
+    .values(touched_at=bindparam("first_at"), touched_seconds=bindparam("took"))
+)
+
+
+def _tell_offers(conn: Connection, lead_id: int, round_: int) -> None:
+    """Offers know the first touch of their round: reports count it there."""
+    of_round = {"lead": lead_id, "of_round": round_}
+    arrived_at, first_at = conn.execute(_FIRST_TOUCH, of_round).one()
+    took = whole_seconds(arrived_at, first_at) if first_at is not None else None
+    conn.execute(_TELL_OFFERS, {**of_round, "first_at": first_at, "took": took})
 
 
 def insert_note(

@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 SECOND = 1_000_000
 DAY_MINUTES = 24 * 60
 
+_SECOND = timedelta(seconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLOCK = 14 * 86_400 * SECOND
 _EMPTY_BLOCKS = 27  # 378 days without open time: nobody waits longer than a year
@@ -35,6 +36,11 @@ _KEPT_BLOCKS = 256  # of one schedule: ten years
 #: [from, to) pairs: instants, or minutes of a day.
 Spans = tuple[tuple[int, int], ...]
 _Windows = list[tuple[int, int]]
+
+
+def whole_seconds(start: datetime, end: datetime) -> int:
+    """Full seconds on the wall from `start` to `end`, never below 0: how every span of a report is counted."""
+    return max((end - start) // _SECOND, 0)
 
 
 class NoOpenTime(ValueError):

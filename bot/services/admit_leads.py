@@ -162,6 +162,8 @@ class _Desk:
             "state": "open",
             "offered_at": work.now,
             "show_at": show_at,
+            "source": made.facts.source,
+            "systems_seconds": 0,
         }
         made.offers.append(offer)
         said = {name: offer[name] for name in ("round", "n", "team", "rule", "why", "trace")}

@@ -124,7 +124,7 @@ def undo(work: Work, actor: Member | None, offer_id: str) -> Answer:
     )
     if moved is None:
         return explain(work, lead, who)
-    offers.save_offer(work.conn, offer.id, state="open", accepted_at=None)
+    offers.save_offer(work.conn, offer.id, state="open", accepted_at=None, accepted_seconds=None)
     write(work, lead.id, "offer_reopened", data={"offer": offer.id})
     # An undone accept leaves no trace on the clocks of the owner; the accept clock goes on.
     for kind in (ClockKind.FIRST_TOUCH, ClockKind.DECIDE):

@@ -10,6 +10,7 @@ from datetime import datetime
 from bot.domain.agreement import ClockKind
 from bot.domain.business_time import due_at, parse_duration
 from bot.domain.funnel import Action, Status
+from bot.domain.open_windows import whole_seconds
 from bot.services.escalate import receiver_of
 from bot.services.move_lead import SYSTEM, Ending, redraw, write
 from bot.services.offer_lead import LATE, Guard, offer_next
@@ -43,7 +44,12 @@ def _offer_delivered(work: Work, offer_id: str) -> None:
     offer = offers.read_offer(work.conn, offer_id)
     if lead is None or offer is None or offer.delivered_at is not None:
         return
-    offers.save_offer(work.conn, offer.id, delivered_at=work.now)
+    offers.save_offer(
+        work.conn,
+        offer.id,
+        delivered_at=work.now,
+        systems_seconds=offer.systems_seconds + whole_seconds(offer.show_at, work.now),
+    )
     late = work.now - offer.show_at
     write(
         work,

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.funnel import Action, Actor, Status, sources_of
+from bot.domain.open_windows import whole_seconds
 from bot.services.run_clocks import end_left_clocks
 from bot.services.tell_crm import Change, is_told, tell
 from bot.services.work import Gathered, Member, Work
@@ -93,6 +94,7 @@ def move(
             "round": moved.round,
             "offer": moved.current_offer_id,
             "rep": moved.owner_id,
+            **_took(work, lead, moved),
             **(data or {}),
         },
         change=Change(lead, ending.reason if ending is not None else ""),
@@ -102,6 +104,18 @@ def move(
     end_left_clocks(work, moved, answered=answered, at=at)
     redraw(work, moved, lead.owner_id)
     return moved
+
+
+def _took(work: Work, before: LeadRow, after: LeadRow) -> dict[str, int]:
+    """Seconds from the stage before, for reports: qualified since the round's first accept, won since qualified."""
+    since = None
+    if after.state is Status.QUALIFIED:
+        offers = work.rows(after.id).list_offers(after.id)
+        known = [o.accepted_at for o in offers if o.accepted_at and o.round == after.round]
+        since = min(known, default=None)
+    elif after.state is Status.WON and before.state is Status.QUALIFIED:
+        since = before.status_at
+    return {"took": whole_seconds(since, work.now)} if since is not None else {}
 
 
 def _count_on(work: Work, before: LeadRow, after: LeadRow) -> None:

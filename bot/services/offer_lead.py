@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.agreement import ClockKind
 from bot.domain.funnel import Action, Status
+from bot.domain.open_windows import whole_seconds
 from bot.domain.routing import SAME_REP, Decision, turn_after
 from bot.services.choose_rep import choose_rep
 from bot.services.end_test_lead import TEST, end_test
@@ -156,6 +157,12 @@ def open_offer(
         playbook_version=work.agreement.version,
         offered_at=work.now,
         show_at=show_at,
+        source=None if test else lead.source,
+        systems_seconds=whole_seconds(lead.arrived_at, work.now),
+        touched_at=moved.touched_at,
+        touched_seconds=(
+            whole_seconds(lead.arrived_at, moved.touched_at) if moved.touched_at else None
+        ),
     )
     write(
         work,
@@ -243,10 +250,24 @@ def clocks_of_round(work: Work, lead: LeadRow) -> list[ClockRow]:
     return [c for c in work.rows(lead.id).list_clocks(lead.id) if c.round == lead.round]
 
 
-def accept_offer(work: Work, lead: LeadRow, offer: OfferRow) -> None:
-    """The offer is accepted: first touch counts from the offer (from its card when that came late), the decision
-    from now."""
-    work.rows(lead.id).save_offer(offer.id, state="accepted", accepted_at=work.now)
+def accept_offer(
+    work: Work, lead: LeadRow, offer: OfferRow, accepted_at: datetime | None = None
+) -> OfferRow:
+    """The offer is accepted, now or `accepted_at`: first touch counts from the offer (from its card when that came
+    late), the decision from now."""
+    at = accepted_at or work.now
+    rows = work.rows(lead.id)
+    again = offer.n > 1 and any(
+        each.accepted_at is not None and each.round == offer.round and each.n < offer.n
+        for each in rows.list_offers(lead.id)
+    )
+    since = lead.first_offered_at or offer.offered_at
+    accepted = rows.save_offer(
+        offer.id,
+        state="accepted",
+        accepted_at=at,
+        accepted_seconds=None if again else whole_seconds(since, at),
+    )
     write(work, lead.id, "offer_accepted", data={"offer": offer.id})
     came = offer.delivered_at
     asked_at = came if came is not None and came - offer.show_at > LATE else offer.offered_at
@@ -260,6 +281,7 @@ def accept_offer(work: Work, lead: LeadRow, offer: OfferRow) -> None:
             person_id=offer.rep_id,
             team=offer.team,
         )
+    return accepted
 
 
 def enter_review(

@@ -6,19 +6,18 @@ What is not here: what a step does (`fire_timers`), which clocks exist (the agre
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.domain.agreement import ClockKind, ClockRule, StepKind, StepRule
 from bot.domain.business_time import Calendar, Duration, DurationKind, due_at, parse_duration
 from bot.domain.funnel import Status
+from bot.domain.open_windows import whole_seconds
 from bot.domain.sla import BREACH_STEP, COVERS, GOALS, PlannedStep, plan_steps
 from bot.services.meter import Seen
 from bot.services.work import Work
 from storage import clocks, journal
 from storage.clocks import ClockRow
 from storage.leads import LeadRow
-
-_SECOND = timedelta(seconds=1)
 
 
 def calendar_for(work: Work, kind: ClockKind, person_id: int | None, team: str) -> Calendar:
@@ -142,7 +141,7 @@ def end_clock(
         outcome=outcome,
         breached_at=breached,
         taken_seconds=calendar.between(clock.started_at, ended_at),
-        wall_seconds=max((ended_at - clock.started_at) // _SECOND, 0) if timed else None,
+        wall_seconds=whole_seconds(clock.started_at, ended_at) if timed else None,
     )
     if work.gathered is not None:
         work.gathered.ended.add(clock.id)

@@ -51,8 +51,7 @@ def count(
         )
         if accepted is None:
             return None
-        accept_offer(work, accepted, offer)
-        offer = offers.save_offer(work.conn, offer.id, accepted_at=accepted_at)
+        offer = accept_offer(work, accepted, offer, accepted_at)
         lead = accepted
     done = touches.count_touches(work.conn, lead.id, lead.round) + 1
     changes = {"touches": done, "touched_at": min(lead.touched_at or at, at)}

@@ -29,7 +29,7 @@ from bot.services.run_clocks import (
 )
 from bot.services.wake_lead import wake_lead
 from bot.services.work import Work
-from storage import clocks, leads, outbox
+from storage import clocks, leads, offers, outbox
 from storage.leads import LeadRow
 
 #: A hand raise that arrives after newer news still counts when it is not older than this.
@@ -73,6 +73,8 @@ def take_news(work: Work, lead: LeadRow, news: LeadFacts, news_key: str) -> bool
         write(work, lead.id, "news", data={"applied": False, "source": news.source})
         return False
     saved = leads.save_facts(work.conn, lead, merged, occurred_at=happened, news_key=news_key)
+    if saved.source != lead.source:
+        offers.follow_source(work.conn, lead.id, saved.source)
     write(
         work,
         lead.id,

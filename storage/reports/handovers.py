@@ -57,32 +57,28 @@ _ARRIVED = Query(
     " WHERE l.kind = 'live' AND $in[l.arrived_at] AND $team[l.team]"
     " AND NOT EXISTS (SELECT 1 FROM histories h WHERE h.lead_id = l.id) GROUP BY l.source, l.team, l.status"
 )
-# A lead has its first touch of the present round at hand; of rounds that are over the touches know it.
 _OFFERED = Query(
     "SELECT team, source, rep_id, count(*), count(*) FILTER (WHERE lead = 1),"
-    " count(*) FILTER (WHERE lead = 1 AND touched = 1),"
+    " count(*) FILTER (WHERE lead = 1 AND touched_at < :end),"
     " count(*) FILTER (WHERE n = 1), count(*) FILTER (WHERE n > 1)"
-    " FROM (SELECT o.team AS team, l.source AS source, o.rep_id AS rep_id, o.n AS n,"
-    " CASE WHEN o.round = 1 AND o.n = 1 THEN 1 WHEN o.n > 1 AND $ever[] THEN 0"
+    " FROM (SELECT o.team AS team, o.source AS source, o.rep_id AS rep_id, o.n AS n, o.touched_at AS touched_at,"
+    " CASE WHEN o.round = 1 AND o.n = 1 THEN 1"
     " WHEN EXISTS (SELECT 1 FROM offers p WHERE p.lead_id = o.lead_id"
     " AND (p.round < o.round OR (p.round = o.round AND p.n < o.n))"
-    " AND $since[p.offered_at] AND $team[p.team]) THEN 0 ELSE 1 END AS lead,"
-    " CASE WHEN l.round = o.round THEN CASE WHEN l.touched_at < :end THEN 1 ELSE 0 END"
-    " WHEN EXISTS (SELECT 1 FROM touches t WHERE t.lead_id = o.lead_id AND t.round = o.round"
-    " AND t.state <> 'withdrawn' AND t.at < :end) THEN 1 ELSE 0 END AS touched"
-    " FROM offers o JOIN leads l ON l.id = o.lead_id AND l.kind = 'live'"
-    " WHERE $in[o.offered_at] AND $team[o.team] $whole[]) made GROUP BY team, source, rep_id"
+    " AND $since[p.offered_at] AND $team[p.team]) THEN 0 ELSE 1 END AS lead"
+    " FROM offers o WHERE $in[o.offered_at] AND o.source IS NOT NULL AND $team[o.team]"
+    ") made GROUP BY team, source, rep_id"
 )
 _REROUTED = Query(
-    "SELECT p.state, count(*) FROM offers o JOIN leads l ON l.id = o.lead_id AND l.kind = 'live'"
+    "SELECT p.state, count(*) FROM offers o"
     " JOIN offers p ON p.lead_id = o.lead_id AND p.round = o.round AND p.n = o.n - 1"
-    " WHERE o.n > 1 AND $in[o.offered_at] AND $team[o.team] GROUP BY p.state"
+    " WHERE o.n > 1 AND $in[o.offered_at] AND o.source IS NOT NULL AND $team[o.team] GROUP BY p.state"
 )
+# Without bounds, `ix_offers_back` has all that is asked for, in the order of the groups.
 _CAME_BACK = Query(
-    "SELECT o.state, o.reason, o.team, l.source, count(*)"
-    " FROM offers o JOIN leads l ON l.id = o.lead_id AND l.kind = 'live'"
-    " WHERE o.state IN ('rejected', 'recycled') AND $in[o.ended_at] AND $team[o.team]"
-    " GROUP BY o.state, o.reason, o.team, l.source"
+    "SELECT o.state, o.reason, o.team, o.source, count(*) FROM offers o"
+    " WHERE $sifted[o.state] IN ('rejected','recycled') AND $in[o.ended_at] AND o.source IS NOT NULL AND $team[o.team]"
+    " GROUP BY $sifted[o.state], o.reason, o.team, o.source"
 )
 _HELD = Query(
     "SELECT owner_id, count(*) FROM leads"

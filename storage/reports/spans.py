@@ -55,54 +55,37 @@ class Shown:
     verified: int
 
 
-_SPLIT = (
-    "SELECT team, source, $spans[speed], $spans[systems], $spans[speed - systems] FROM ("
-    "SELECT team, source, speed, $least[speed | systems] AS systems FROM ("
-    "SELECT team, source, $secs[arrived_at | touched_at] AS speed, $secs[arrived_at | offered_at] +"
-    " CASE WHEN delivered_at IS NULL THEN 0 ELSE $secs[show_at | delivered_at] END AS systems FROM ("
-    "SELECT f.team AS team, l.source AS source, l.arrived_at AS arrived_at, $first AS touched_at,"
-    " f.offered_at AS offered_at, f.show_at AS show_at, f.delivered_at AS delivered_at FROM $touched"
-    " JOIN offers f ON f.lead_id = l.id AND f.round = 1 AND f.n = 1 WHERE $team[f.team] AND $known"
-    ") each_one) taken $whole[]) split GROUP BY team, source"
-)
+# The first touch of a lead is one of its first round, and its first offer says when it was.
 _TOUCHED = Query(
-    _SPLIT,
-    {
-        "first": "t.at",
-        "touched": "touches t JOIN leads l ON l.id = t.lead_id AND l.kind = 'live'",
-        "known": "t.round = 1 AND t.state <> 'withdrawn' AND $in[t.at]"
-        " AND NOT EXISTS (SELECT 1 FROM touches e WHERE e.lead_id = t.lead_id AND e.round = 1"
-        " AND e.state <> 'withdrawn' AND (e.at < t.at OR (e.at = t.at AND e.id < t.id)))",
-    },
+    "SELECT team, source, $spans[speed], $spans[systems], $spans[speed - systems] FROM ("
+    "SELECT f.team AS team, f.source AS source, f.touched_seconds AS speed,"
+    " $least[f.touched_seconds | f.systems_seconds] AS systems"
+    " FROM touches t JOIN offers f ON f.lead_id = t.lead_id AND f.round = 1 AND f.n = 1 AND f.touched_at = t.at"
+    " WHERE t.round = 1 AND t.state <> 'withdrawn' AND $in[t.at] AND f.source IS NOT NULL AND $team[f.team]"
+    " AND NOT EXISTS (SELECT 1 FROM touches e WHERE e.lead_id = t.lead_id AND e.round = 1"
+    " AND e.state <> 'withdrawn' AND e.at = t.at AND e.id < t.id) $whole[]) split GROUP BY team, source"
 )
 _ACCEPTED = Query(
-    "SELECT team, source, count(*), count(*) FILTER (WHERE touched = 0), $spans[wall] FROM ("
-    "SELECT a.team AS team, l.source AS source, $secs[a.first_at | a.accepted_at] AS wall,"
-    " CASE WHEN l.round = a.round THEN CASE WHEN l.touched_at < :end THEN 1 ELSE 0 END"
-    " WHEN EXISTS (SELECT 1 FROM touches t WHERE t.lead_id = a.lead_id AND t.round = a.round"
-    " AND t.state <> 'withdrawn' AND t.at < :end) THEN 1 ELSE 0 END AS touched"
-    " FROM (SELECT o.lead_id, o.round, o.n, o.team, o.accepted_at,"
-    " CASE WHEN o.n = 1 THEN o.offered_at ELSE (SELECT f.offered_at FROM offers f"
-    " WHERE f.lead_id = o.lead_id AND f.round = o.round AND f.n = 1) END AS first_at"
-    " FROM offers o WHERE $in[o.accepted_at] AND $team[o.team] $whole[]) a"
-    " JOIN leads l ON l.id = a.lead_id AND l.kind = 'live'"
-    " WHERE (a.n = 1 OR NOT EXISTS (SELECT 1 FROM offers p WHERE p.lead_id = a.lead_id AND p.round = a.round"
-    " AND p.n < a.n AND p.accepted_at IS NOT NULL))"
-    ") accepted GROUP BY team, source"
+    "SELECT o.team, o.source, count(*), count(*) FILTER (WHERE o.touched_at IS NULL OR o.touched_at >= :end),"
+    " $spans[o.accepted_seconds] FROM offers o"
+    " WHERE $in[o.accepted_at] AND o.accepted_seconds IS NOT NULL AND o.source IS NOT NULL AND $team[o.team]"
+    " GROUP BY o.team, o.source"
 )
-# The condition of `ix_journal_far` stands here word by word: so it is known to apply.
+# The condition of `ix_journal_far` stands here word by word: so it is known to apply. Entries of before revision 0007
+# do not say what it took.
 _REACHED = Query(
     "SELECT status, team, source, count(*), $spans[wall] FROM ("
-    "SELECT status, team, source, $secs[since | at] AS wall FROM ("
-    "SELECT j.data->>'to' AS status, l.team AS team, l.source AS source, j.at AS at,"
-    " CASE WHEN j.data->>'to' = 'qualified' THEN (SELECT min(p.accepted_at) FROM offers p"
-    " WHERE p.lead_id = j.subject_id AND p.round = CAST(j.data->>'round' AS integer))"
-    " ELSE (SELECT max(q.at) FROM journal q WHERE q.subject_kind = 'lead' AND q.subject_id = j.subject_id"
-    " AND q.seq < j.seq AND q.kind = 'moved' AND q.data->>'to' = 'qualified'"
-    " AND q.data->>'round' = j.data->>'round') END AS since"
+    "SELECT status, team, source, CASE WHEN took IS NOT NULL THEN CAST(took AS bigint)"
+    " WHEN status = 'qualified' THEN (SELECT max($secs[p.accepted_at | m.at]) FROM offers p"
+    " WHERE p.lead_id = m.lead_id AND p.round = CAST(m.round AS integer))"
+    " ELSE (SELECT min($secs[q.at | m.at]) FROM journal q WHERE q.subject_kind = 'lead'"
+    " AND q.subject_id = m.lead_id AND q.seq < m.seq AND q.kind = 'moved' AND q.data->>'to' = 'qualified'"
+    " AND q.data->>'round' = m.round) END AS wall FROM ("
+    "SELECT j.data->>'to' AS status, j.data->>'took' AS took, j.data->>'round' AS round,"
+    " l.team AS team, l.source AS source, l.id AS lead_id, j.at AS at, j.seq AS seq"
     " FROM journal j JOIN leads l ON l.id = j.subject_id AND l.kind = 'live'"
     " WHERE $free[j.subject_kind] = 'lead' AND j.kind = 'moved' AND j.data->>'to' IN ('qualified', 'won')"
-    " AND $in[j.at] AND $team[l.team] $whole[]) moves) reached GROUP BY status, team, source"
+    " AND $in[j.at] AND $team[l.team] $whole[]) m $whole[]) reached GROUP BY status, team, source"
 )
 _SHOWN = Query(
     "SELECT o.team, count(*), count(*) FILTER (WHERE t.state = 'verified')"

@@ -11,8 +11,8 @@ from bot.domain.refusal import Refusal
 from bot.services import answer_offer, manage_lead, work_lead
 from bot.services.answer_offer import Answer
 from bot.services.fire_timers import fire_due
-from storage import clocks
-from tests.services.desk_kit import Desk
+from storage import clocks, offers
+from tests.services.desk_kit import JANA, Desk
 
 
 @pytest.fixture
@@ -62,3 +62,14 @@ def test_a_follow_up_that_began_with_a_withdrawn_touch_is_not_counted_twice(desk
 def follow_ups(desk: Desk, lead: int) -> list[str]:
     with desk.work() as work:
         return [c.outcome for c in clocks.list_clocks(work.conn, lead) if c.kind == "follow_up"]
+
+
+def test_offers_follow_their_lead_to_another_source(desk: Desk) -> None:
+    """Else what arrived would be counted by one source, and what was handed over by another."""
+    lead = desk.arrives(source="webinar")
+    desk.now += timedelta(minutes=5)
+    assert desk.arrives(source="contact_me", external_id="form", email=JANA.email.upper()) == lead
+
+    assert desk.lead(lead).source == "contact_me"
+    with desk.work() as work:
+        assert [each.source for each in offers.list_offers(work.conn, lead)] == ["contact_me"]

@@ -70,7 +70,7 @@ def test_what_was_there_comes_back_and_waits_for_nobody(hall: Hall, tmp_path: Pa
     before = open_books(database)
 
     copied = back_up(database, file, Clock())
-    assert (file.stat().st_mode & 0o777, copied.revision) == (0o600, "0006")
+    assert (file.stat().st_mode & 0o777, copied.revision) == (0o600, "0007")
     with pytest.raises(BackupFault, match="never replaces"):
         back_up(database, file, Clock())
     hall.receive(made_leads(2, name="later"))

@@ -26,7 +26,7 @@ from storage.search_index import search_index_state
 from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
-STEPS = ["0001", "0002", "0003", "0004", "0005", "0006"]
+STEPS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -210,7 +210,7 @@ def test_clocks_that_ended_before_get_their_seconds(empty: Database) -> None:
             conn.execute(table_of(Clocks).insert(), run)
     downgrade(empty, "0005")
 
-    assert migrate(empty) == ["0006"]
+    assert migrate(empty) == ["0006", "0007"]
 
     with empty.read() as conn:
         found = conn.execute(
