@@ -24,7 +24,8 @@ from storage.database import Database
 
 RATE = 3.0
 LONGEST_EXIT = 20.0
-#: From the signal until another worker has settled what the leaving one had claimed; not what hung in Slack.
+#: From the signal until all that the leaving one had claimed is settled or in another one's hands; not what hung in
+#: Slack. How long Slack's pace lets it wait there is another question.
 LONGEST_TAKEOVER = 5.0
 
 
@@ -90,11 +91,12 @@ async def _sigterms(ground: Ground) -> Verdict:
 async def _ask_to_go(
     here: Town, baton: Baton, database: Database, *, hangs: bool
 ) -> tuple[float, int | None, float | None]:
-    """Seconds until the process was gone, its exit code, seconds until all it had claimed was settled."""
+    """Seconds until the process was gone, its exit code, seconds until nothing it had claimed waited any more."""
     if hangs:
         here.sandbox.workspace.faults.add("chat.postMessage", "hang", count=3, seconds=15.0)
         await asyncio.sleep(1.0)
-    claimed = _claimed(database)
+    assert baton.process is not None  # noqa: S101 - it runs
+    claimed = _claimed_by(baton.process.pid, database)
     began = time.monotonic()
     baton.send(signal.SIGTERM)
     overtaken: float | None = None
@@ -102,7 +104,7 @@ async def _ask_to_go(
     while time.monotonic() - began < LONGEST_EXIT + 10:
         if took is None and not baton.is_up:
             took = time.monotonic() - began
-        if overtaken is None and not claimed & _claimed(database):
+        if overtaken is None and not _waiting(claimed, baton.process.pid, database):
             overtaken = time.monotonic() - began
         if took is not None and (
             overtaken is not None or hangs or took + 10 < time.monotonic() - began
@@ -112,17 +114,27 @@ async def _ask_to_go(
     if baton.is_up:
         baton.kill()
     here.sandbox.workspace.faults.clear()
-    code = baton.process.returncode if baton.process is not None else None
-    if overtaken is None and claimed & _claimed(database):
+    if overtaken is None:
         overtaken = time.monotonic() - began
-    return took or LONGEST_EXIT + 10, code, None if hangs else overtaken
+    told = overtaken if claimed and not hangs else None
+    return took or LONGEST_EXIT + 10, baton.process.returncode, told
 
 
-def _claimed(database: Database) -> set[int]:
-    """Messages that somebody has claimed and not settled."""
+def _claimed_by(pid: int, database: Database) -> set[int]:
+    """Messages that this process has claimed and not settled."""
     with database.read() as conn:
-        rows = conn.exec_driver_sql("SELECT id FROM outbox WHERE state = 'sending'")
-        return {int(row[0]) for row in rows}
+        rows = conn.exec_driver_sql("SELECT id, claimed_by FROM outbox WHERE state = 'sending'")
+        return {int(row[0]) for row in rows if str(row[1]).endswith(f":{pid}")}
+
+
+def _waiting(claimed: set[int], pid: int, database: Database) -> set[int]:
+    """Those of them that it still has, or that nobody has taken up since."""
+    if not claimed:
+        return set()
+    with database.read() as conn:
+        rows = conn.exec_driver_sql("SELECT id FROM outbox WHERE state = 'pending'")
+        pending = {int(row[0]) for row in rows}
+    return claimed & (pending | _claimed_by(pid, database))
 
 
 EXPERIMENTS = (
