@@ -38,6 +38,8 @@ from storage.mails import DIGEST
 
 REPS = 8  # a team, of three
 IN_FLIGHT = 16  # of all workers together
+#: Seconds after the first message in which all conversations with a breach have theirs.
+FIRST = 2.0
 #: Seconds: how long all is well before, how long Slack is away, how long it may take afterwards at most.
 BEFORE, HOUR, AFTER = 600.0, 3600.0, 3600.0
 #: Seconds between ticks when nothing is due; what a lead brings is due later than that.
@@ -280,7 +282,8 @@ def _overtaken(house: _House, posts: Sequence[Any]) -> list[str]:
 
 
 def _order(house: _House, posts: Sequence[Any], due: _Due) -> list[str]:
-    """In each conversation in which a breach waits, that comes first; and all of them come in the first seconds."""
+    """In each conversation in which a breach waits, that comes first; and all of them come among the first messages or
+    in the first two seconds: those that are over by then are dropped one by one, while others are on their way."""
     with house.runtime.database.read() as conn:
         rows = conn.exec_driver_sql("SELECT delivery_id, template, lane FROM outbox").all()
     of = {row.delivery_id: (row.template, row.lane) for row in rows}
@@ -290,7 +293,7 @@ def _order(house: _House, posts: Sequence[Any], due: _Due) -> list[str]:
         if lane in first:
             continue
         first[lane] = template
-        late = place > IN_FLIGHT + len(due.escalation_lanes)
+        late = place > IN_FLIGHT + len(due.escalation_lanes) and call.at > posts[0].at + FIRST
         if lane in due.escalation_lanes and (late or template not in ("escalation", "breach_list")):
             return [f"{lane}: the first was {template}, message {place} of all"]
     return []
