@@ -85,8 +85,6 @@ class Hall:
             message = Message("hall", name, name, b"{}", items)
             received = self.runtime.write_now(partial(_receive, message=message))
             found += [int(result["lead"]) for result in received.results]
-        # The reps have seen their cards: an offer that nobody saw does not lapse.
-        self.runtime.write_now(_show_cards)
         return found
 
     def offers(self) -> list[Put]:
@@ -114,7 +112,11 @@ class Hall:
 
 
 def _receive(work: Work, message: Message) -> Received:
-    return receive_leads(work, message)
+    received = receive_leads(work, message)
+    # The reps have seen their cards, an offer that nobody saw does not lapse; and in the same transaction, or a
+    # worker that is up already posts some of them, late, and gives their clocks that time back.
+    _show_cards(work)
+    return received
 
 
 def _show_cards(work: Work) -> None:
