@@ -117,6 +117,14 @@ def is_passing(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError) and ("locked" in str(error.orig) or is_away(error))
 
 
+def concerns_all(error: BaseException) -> bool:
+    """Whether it says something about the database, and nothing about what was tried: it may succeed later, or there is
+    no room. Whoever tries one of many things in a savepoint gives up all of them then, and blames none."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return is_passing(error) or (error.orig is not None and is_full(error.orig))
+
+
 def is_away(error: DBAPIError) -> bool:
     """Whether no connection could be opened: trying again at once helps nobody."""
     state = getattr(error.orig, "sqlstate", None)

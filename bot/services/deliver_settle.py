@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from bot.logs import get_logger
 from bot.services.deliver_rules import Method, Send, Skip, method_of
@@ -20,7 +19,7 @@ from bot.services.doubt_rules import DoubtWaits
 from bot.services.meter import Seen
 from bot.services.work import Work
 from storage import cards, deliveries, doubts, foldings, leads, outbox, paces
-from storage.database import Database, is_passing
+from storage.database import Database, concerns_all
 from storage.deliveries import OutboxRow
 from storage.outbox import LISTS
 from storage.paces import PaceRow
@@ -232,6 +231,6 @@ class Settlement:
             with work.conn.begin_nested():
                 self._after_sent(work, row)
         except Exception as error:
-            if isinstance(error, DBAPIError) and is_passing(error):
+            if concerns_all(error):
                 raise
             log.exception("after_sent_failed", row=row.id, template=row.template)

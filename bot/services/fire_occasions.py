@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import DBAPIError
-
 from bot.domain.agreement import Agreement
 from bot.domain.occasion import Planned as Planned
 from bot.logs import get_logger
@@ -20,7 +18,7 @@ from bot.services import plan_challenges, run_challenge, tell_report, watch_gami
 from bot.services.arm_occasions import arm_planned
 from bot.services.work import Work
 from storage import occasions
-from storage.database import is_passing
+from storage.database import concerns_all
 from storage.occasions import OccasionRow as OccasionRow
 
 #: Fires an occasion. False: there was nothing to do any more, it is noted as skipped.
@@ -61,7 +59,7 @@ def plan_occasions(work: Work, plans: Mapping[tuple[str, ...], Plan] = PLANS) ->
             savepoint.commit()
         except Exception as error:
             savepoint.rollback()
-            if isinstance(error, DBAPIError) and is_passing(error):
+            if concerns_all(error):
                 raise
             log.exception("not_planned", kinds=",".join(kinds))
     return changed
@@ -92,7 +90,7 @@ def _fire(work: Work, row: OccasionRow, handler: Handler) -> None:
             savepoint.rollback()
     except Exception as error:
         savepoint.rollback()
-        if isinstance(error, DBAPIError) and is_passing(error):
+        if concerns_all(error):
             raise  # nobody's fault: the whole transaction is tried again
         work.forget_roster()
         _put_off(work, row)

@@ -15,8 +15,6 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from sqlalchemy.exc import DBAPIError
-
 from bot.domain.agreement import ClockKind, StepKind
 from bot.domain.funnel import Action, Status
 from bot.domain.sla import ParsedStep, parse_step
@@ -32,7 +30,7 @@ from bot.services.wake_lead import wake_lead
 from bot.services.work import Gathered, Work
 from storage import clocks, outbox
 from storage.clocks import ClockRow, TimerRow
-from storage.database import is_passing
+from storage.database import concerns_all
 from storage.leads import LeadRow
 from storage.outbox import Post
 
@@ -90,7 +88,7 @@ def _fire_leads(work: Work, due: Mapping[int, list[TimerRow]]) -> bool:
         return True
     except Exception as error:
         savepoint.rollback()
-        if isinstance(error, DBAPIError) and is_passing(error):
+        if concerns_all(error):
             raise  # nobody's fault: the whole batch is tried again
         work.forget_roster()
         if len(due) == 1:

@@ -23,7 +23,7 @@ from bot.services.make_imported import IMPORTED, Prepared
 from bot.services.meet_imported import retell, says_nothing_new, take_row
 from bot.services.work import Work
 from storage import imports, leads
-from storage.database import is_passing
+from storage.database import concerns_all
 from storage.imports import Entry, ImportRun, Key, KnownLead, NewLead
 from storage.leads import email_key_of
 
@@ -92,7 +92,7 @@ def _apply(work: Work, run: ImportRun, rows: Sequence[Prepared]) -> list[Outcome
             outcomes = _together(work, run, rows)
             savepoint.commit()
         except Exception as error:
-            if isinstance(error, DBAPIError) and is_passing(error):
+            if concerns_all(error):
                 raise  # the whole batch is tried again by the caller
             savepoint.rollback()
             work.forget_roster()

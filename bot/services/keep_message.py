@@ -19,7 +19,7 @@ from bot.services.blank_items import without_items
 from bot.services.spot_erased import GONE, KNOWN_AS
 from bot.services.work import Work
 from storage import erasures, inbox, journal
-from storage.database import is_passing
+from storage.database import concerns_all
 from storage.inbox import InboxRow
 
 log = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ def apply_item(work: Work, index: int, apply: Callable[[], Result]) -> Result:
             savepoint.rollback()
             work.forget_roster()
         except DBAPIError as error:
-            if is_passing(error):
+            if concerns_all(error):
                 raise  # the whole message is tried again by the caller
             savepoint.rollback()
             work.forget_roster()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from bot.domain.lead import LeadFacts
 from bot.services.admit_leads import admit_leads
@@ -33,7 +33,7 @@ from bot.services.spot_erased import GONE
 from bot.services.take_news import take_news
 from bot.services.work import Work
 from storage import arrivals, leads
-from storage.database import is_passing
+from storage.database import concerns_all
 from storage.erasures import KEY
 from storage.leads import email_key_of
 
@@ -154,7 +154,7 @@ def _admit(work: Work, items: Sequence[Incoming], msg_id: str) -> list[Result | 
         )
         savepoint.commit()
     except Exception as error:
-        if isinstance(error, DBAPIError) and is_passing(error):
+        if concerns_all(error):
             raise  # the whole message is tried again by the caller
         savepoint.rollback()
         work.forget_roster()

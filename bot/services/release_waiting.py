@@ -15,8 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import DBAPIError
-
 from bot.domain.agreement import Role
 from bot.domain.funnel import Action, Status
 from bot.domain.past import ImportMode
@@ -29,7 +27,7 @@ from bot.services.move_lead import SYSTEM, move, write
 from bot.services.offer_lead import open_offer
 from bot.services.work import Member, Work
 from storage import foldings, leads, waiting
-from storage.database import is_passing
+from storage.database import concerns_all
 from storage.leads import LeadRow
 from storage.offers import new_offer_id
 from storage.waiting import Place, Unanswered
@@ -180,7 +178,7 @@ class Release:
             savepoint.commit()
         except Exception as error:  # a bug of ours in one lead must not keep the others waiting
             savepoint.rollback()
-            if isinstance(error, DBAPIError) and is_passing(error):
+            if concerns_all(error):
                 raise
             work.forget_roster()
             log.exception("a waiting lead could not be offered", extra={"lead": lead.id})
