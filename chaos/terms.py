@@ -58,9 +58,12 @@ async def _sigterms(ground: Ground) -> Verdict:
                 await asyncio.sleep(rng.uniform(0, 0.5))
                 baton = batons[number % len(batons)]
                 hangs = number % 5 == 1 and baton.role != "web"
-                took, code, overtaken = await _ask_to_go(here, baton, database, hangs=hangs)
+                others = len(batons) > 1
+                took, code, overtaken = await _ask_to_go(
+                    here, baton, database, hangs=hangs, others=others
+                )
                 exits.append(took)
-                if overtaken is not None and len(batons) > 1:
+                if overtaken is not None:
                     takeovers.append(overtaken)
                 if code != 0 or took > LONGEST_EXIT:
                     verdict.faults.append(f"{baton.role} left after {took:.1f} s with {code}")
@@ -89,14 +92,14 @@ async def _sigterms(ground: Ground) -> Verdict:
 
 
 async def _ask_to_go(
-    here: Town, baton: Baton, database: Database, *, hangs: bool
+    here: Town, baton: Baton, database: Database, *, hangs: bool, others: bool
 ) -> tuple[float, int | None, float | None]:
     """Seconds until the process was gone, its exit code, seconds until nothing it had claimed waited any more."""
     if hangs:
         here.sandbox.workspace.faults.add("chat.postMessage", "hang", count=3, seconds=15.0)
         await asyncio.sleep(1.0)
     assert baton.process is not None  # noqa: S101 - it runs
-    claimed = _claimed_by(baton.process.pid, database)
+    claimed = _claimed_by(baton.process.pid, database) if others else set()
     began = time.monotonic()
     baton.send(signal.SIGTERM)
     overtaken: float | None = None
