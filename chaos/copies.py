@@ -143,10 +143,12 @@ async def _poison(ground: Ground) -> Verdict:
     good = made_leads(ground.size * (100 - POISON) // 100, name="good")
     bad = [_spoiled(rng, number) for number in range(ground.size - len(good))]
     bodies = [(f"g{n}", json.dumps([lead]).encode(), True) for n, lead in enumerate(good)]
-    calm, rest = bodies[: len(bodies) // 4], bodies[len(bodies) // 4 :]
+    # Cards go out from the first lead on, beside what comes in: all that is compared comes in beside them.
+    part = len(bodies) // 4
+    early, calm, rest = bodies[:part], bodies[part : 2 * part], bodies[2 * part :]
     mixed = [*rest, *((f"b{n}", body, False) for n, body in enumerate(bad))]
     rng.shuffle(mixed)
-    waits: dict[str, list[float]] = {"calm": [], "mixed": []}
+    waits: dict[str, list[float]] = {"early": [], "calm": [], "mixed": []}
     answers: Counter[str] = Counter()
 
     async with town(ground) as here:
@@ -154,8 +156,8 @@ async def _poison(ground: Ground) -> Verdict:
         here.start(door)
         await here.ready(door)
         began = time.monotonic()
-        for name, part in (("calm", calm), ("mixed", mixed)):
-            for message, body, is_good in part:
+        for name, these in (("early", early), ("calm", calm), ("mixed", mixed)):
+            for message, body, is_good in these:
                 _, headers = leads_request(here.secret, message, [])
                 headers = _signed(here.secret, headers, message, body)
                 sent = time.monotonic()
